@@ -192,13 +192,9 @@ func (p *Ports) bind(ctx context.Context, port uint16) (*Pair, error) {
 
 func (p *Ports) open(ctx context.Context, port uint16) (*Socket, error) {
 	at := netip.AddrPortFrom(p.cfg.Address, port)
-	network := "udp4"
+	network := "udp4" // "udp" on 0.0.0.0 would listen on IPv6 too
 	if p.cfg.Address.Is6() {
 		network = "udp6"
-	}
-	// Only the system knows the two apart; a network in memory has one kind.
-	if _, system := p.cfg.Network.(*net.ListenConfig); !system {
-		network = "udp"
 	}
 	conn, err := p.cfg.Network.ListenPacket(ctx, network, at.String())
 	if err != nil {

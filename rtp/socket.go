@@ -13,17 +13,23 @@ type Network interface {
 	ListenPacket(ctx context.Context, network, address string) (net.PacketConn, error)
 }
 
+// datagrams is what *net.UDPConn offers to read and write without allocating.
+type datagrams interface {
+	ReadFromUDPAddrPort(b []byte) (int, netip.AddrPort, error)
+	WriteToUDPAddrPort(b []byte, to netip.AddrPort) (int, error)
+}
+
 // Socket is a bound datagram socket that speaks netip. On a *net.UDPConn neither
 // direction allocates; any other net.PacketConn works through its own addresses.
 type Socket struct {
 	conn   net.PacketConn
-	udp    *net.UDPConn // conn, when it is the system's
+	udp    datagrams // conn, when it can do that
 	port   uint16
 	closed atomic.Bool
 }
 
 func newSocket(conn net.PacketConn, port uint16) *Socket {
-	udp, _ := conn.(*net.UDPConn)
+	udp, _ := conn.(datagrams)
 	return &Socket{conn: conn, udp: udp, port: port}
 }
 
