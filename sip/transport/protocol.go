@@ -1,0 +1,94 @@
+package transport
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"strings"
+)
+
+// Protocol is a SIP transport protocol.
+type Protocol uint8
+
+const (
+	UDP Protocol = iota + 1
+	TCP
+)
+
+// ErrProtocol says that a transport is not (yet) spoken here.
+var ErrProtocol = errors.New("transport protocol not supported")
+
+// ParseProtocol reads the name in a Via or a transport parameter.
+func ParseProtocol(s string) (Protocol, error) {
+	switch strings.ToLower(s) {
+	case "udp":
+		return UDP, nil
+	case "tcp":
+		return TCP, nil
+	}
+	return 0, fmt.Errorf("transport %q: %w", s, ErrProtocol)
+}
+
+// String is the name as a Via writes it.
+func (p Protocol) String() string {
+	switch p {
+	case UDP:
+		return "UDP"
+	case TCP:
+		return "TCP"
+	}
+	return fmt.Sprintf("Protocol(%d)", uint8(p))
+}
+
+// Reliable says whether the transport retransmits, so that transactions need not.
+func (p Protocol) Reliable() bool { return p != UDP }
+
+// DefaultPort is the port of RFC 3261 s19.1.2 for a URI or Via without one.
+func (p Protocol) DefaultPort() uint16 { return 5060 }
+
+// Flow is where a message came from and a way back: a UDP socket and a remote address, or
+// one connection (RFC 5626 s3.1). Flows are comparable; the zero Flow is none.
+type Flow struct {
+	Protocol Protocol
+	Local    netip.AddrPort
+	Remote   netip.AddrPort
+	ConnID   uint64 // of a connection, unique in the life of a Layer; 0 for UDP
+}
+
+func (f Flow) IsZero() bool { return f == Flow{} }
+
+func (f Flow) String() string {
+	if f.IsZero() {
+		return "no flow"
+	}
+	s := fmt.Sprintf("%s %s-%s", f.Protocol, f.Local, f.Remote)
+	if f.ConnID != 0 {
+		s += fmt.Sprintf("#%d", f.ConnID)
+	}
+	return s
+}
+
+// Destination is where a request goes: an address, or a flow and nothing else.
+type Destination struct {
+	Protocol Protocol
+	Addr     netip.AddrPort
+	Flow     Flow           // if set, the request goes over it or not at all
+	Local    netip.AddrPort // UDP: the socket to send from; unset lets the route decide
+}
+
+// To is the destination at an address.
+func To(p Protocol, addr netip.AddrPort) Destination { return Destination{Protocol: p, Addr: addr} }
+
+// Over is the destination at the other end of a flow.
+func Over(f Flow) Destination { return Destination{Protocol: f.Protocol, Addr: f.Remote, Flow: f} }
+
+func (d Destination) String() string {
+	if !d.Flow.IsZero() {
+		return "flow " + d.Flow.String()
+	}
+	return d.Protocol.String() + " " + d.Addr.String()
+}
+
+func unmap(a netip.AddrPort) netip.AddrPort {
+	return netip.AddrPortFrom(a.Addr().Unmap(), a.Port())
+}

@@ -1,0 +1,81 @@
+package transport
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"time"
+)
+
+// stream is a connection-oriented transport: how to listen and how to dial. Framing is by Content-Length;
+// a WebSocket's stream hands out a net.Conn whose Read yields messages and whose Write makes one frame.
+type stream interface {
+	protocol() Protocol
+	listen(ctx context.Context, n Network, addr netip.AddrPort) (net.Listener, error)
+	dial(ctx context.Context, n Network, addr netip.AddrPort) (net.Conn, error)
+}
+
+func streamOf(p Protocol) (stream, error) {
+	switch p {
+	case TCP:
+		return tcp{}, nil
+	}
+	return nil, fmt.Errorf("%s: %w", p, ErrProtocol)
+}
+
+type tcp struct{}
+
+func (tcp) protocol() Protocol { return TCP }
+
+func (tcp) listen(ctx context.Context, n Network, addr netip.AddrPort) (net.Listener, error) {
+	return n.Listen(ctx, family("tcp", addr.Addr()), addr.String())
+}
+
+func (tcp) dial(ctx context.Context, n Network, addr netip.AddrPort) (net.Conn, error) {
+	return n.DialContext(ctx, family("tcp", addr.Addr()), addr.String())
+}
+
+// listener accepts connections.
+type listener struct {
+	net.Listener
+	layer  *Layer
+	stream stream
+	local  netip.AddrPort
+	name   advertised
+}
+
+// accept is the listener's goroutine until it is closed.
+func (s *listener) accept() {
+	for {
+		nc, err := s.Listener.Accept()
+		if err != nil {
+			if s.layer.ctx.Err() != nil || errors.Is(err, net.ErrClosed) {
+				return
+			}
+			// Out of file descriptors, as a rule: it passes when connections end.
+			s.layer.cfg.Log.Warn("accepting", "local", s.local, "err", err)
+			if !pause(s.layer.ctx, 50*time.Millisecond) {
+				return
+			}
+			continue
+		}
+		s.layer.adopt(nc, s.stream)
+	}
+}
+
+// adopt begins to serve an accepted connection.
+func (l *Layer) adopt(nc net.Conn, st stream) {
+	remote, err := addrPort(nc.RemoteAddr())
+	if err != nil {
+		nc.Close()
+		return
+	}
+	c := newConn(l, st, remote)
+	c.attach(nc)
+	l.conns.add(c, l.cfg.MaxConns, &l.stats)
+	if !l.goes(c.serve) {
+		c.close()
+	}
+}
