@@ -110,6 +110,14 @@ func TestRegionOfNumber(t *testing.T) {
 	}
 }
 
+func TestInPlan(t *testing.T) {
+	for n, want := range map[Number]bool{"+14085550141": true, "+441134960190": true, "+11115550141": false, "+2710111": false, "+911": false, "": false} {
+		if got := n.InPlan(); got != want {
+			t.Errorf("%q in its plan: %v", n, got)
+		}
+	}
+}
+
 func TestFormatAndMask(t *testing.T) {
 	n := MustParse("+1 408 555 0141")
 	for name, pair := range map[string][2]string{

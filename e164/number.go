@@ -182,6 +182,14 @@ func (n Number) Region() (Region, bool) {
 	return r, r != ""
 }
 
+// InPlan says whether the numbering plan has the number, area code and all.
+// It is for telling numbers from what only looks like one; a number may be in
+// use and not in the plan yet.
+func (n Number) InPlan() bool {
+	p := n.plan()
+	return p != nil && phonenumbers.IsValidNumber(p)
+}
+
 // Format is the number as people read it, "+1 408-555-0141".
 func (n Number) Format() string {
 	if p := n.plan(); p != nil {
