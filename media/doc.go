@@ -1,0 +1,47 @@
+// Package media anchors the media of a call: every leg sends to us and hears us.
+//
+// An anchor is what makes the order of a call independent of its media. The caller's
+// phone gets one address, one SSRC and one timeline, while behind them ringing, an
+// announcement, the safety team and the PSAP take turns; no leg is re-invited because
+// another one answered, moved or left.
+//
+// # A session
+//
+// A Session is the media of one call; it has named legs. For each leg:
+//
+//	a party that offered:  SetOffer -> AnswerFor | AnswerLocal      (ReOffer later)
+//	a party that we call:  OfferFor | OfferG711 -> SetAnswer        (again for a retry or a fork)
+//	without an offer:      OfferG711 -> SetAnswer                   (RFC 3261 s13.2.1, delayed offer)
+//
+// and, at any time in between, what it hears: Connect, Listen, Play, Disconnect. A leg
+// hears one thing at a time; while something is played to it, that. Streams of two legs
+// belong together by kind and order: the first audio with the first audio, the second
+// video with the second. G.711 is translated between its two laws; every other codec,
+// real-time text (RFC 4103) and video are passed through, renumbered where the two
+// sides gave them different payload types.
+//
+// # What we offer
+//
+// G.711 first, no silence suppression (RFC 6881 ED-72), then everything else the caller
+// offered under the same payload types and parameters. Media that cannot be relayed
+// keeps its m-line with port 0 (RFC 3264 s5.1), so that the lines of both sides match.
+// SRTP and ICE are not offered yet; the place for them is stream, whose pair, source
+// and output are the only ones that touch a packet.
+//
+// # Failure
+//
+// A body that cannot be read costs nothing but a degradation (L1): what is legible of it
+// is used, and when nothing is, G.711 is offered and answered, and the party's address
+// is learned from its packets (package rtp, Source). The only errors are those a caller
+// must branch on: no port is free, or the session has ended. Ports that are still
+// draining are taken before a call is refused.
+//
+// A party whose media stops does not end anything here: Session.LastHeard says when it
+// was heard last, and whoever decides about calls decides about that.
+//
+// # Who runs
+//
+// One goroutine reads each socket and forwards what it read, without a queue and without
+// allocating; one goroutine paces each sound being played. Release and Close wait for
+// them, so functions given to a Session must not call back into it.
+package media
