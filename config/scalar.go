@@ -43,7 +43,7 @@ var readers = map[reflect.Type]func(string) (any, error){
 
 func (d *decoder) read(n *yaml.Node, v reflect.Value, path string, read func(string) (any, error)) {
 	s, ok := d.word(n, path)
-	if !ok {
+	if !ok || s == "" { // as if the line were not there; whether it must be is not YAML's concern
 		return
 	}
 	got, err := read(s)
@@ -58,6 +58,9 @@ func (d *decoder) read(n *yaml.Node, v reflect.Value, path string, read func(str
 func (d *decoder) text(n *yaml.Node, v reflect.Value, path string) {
 	if n.Kind != yaml.ScalarNode {
 		d.fault(n, path, "write a single value", "%s stands where a single value is expected", describe(n))
+		return
+	}
+	if n.Value == "" {
 		return
 	}
 	err := v.Addr().Interface().(encoding.TextUnmarshaler).UnmarshalText([]byte(n.Value))
