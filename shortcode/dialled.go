@@ -17,6 +17,24 @@ func FromDigits(digits string) Dialled { return Dialled{Scheme: "tel", User: dig
 
 func (d Dialled) String() string { return strings.ToLower(d.Scheme) + ":" + d.User }
 
+// Digits is what was dialled without separators, with its plus if it has one;
+// false where it is not made of digits.
+func (d Dialled) Digits() (string, bool) {
+	switch strings.ToLower(d.Scheme) {
+	case "sip", "sips", "tel":
+	default:
+		return "", false
+	}
+	n, ok := d.number()
+	if !ok {
+		return "", false
+	}
+	if n.plus {
+		return "+" + n.digits, true
+	}
+	return n.digits, true
+}
+
 // number is a dialled string without what only separates its digits.
 type number struct {
 	plus    bool

@@ -321,3 +321,20 @@ func FuzzRecognise(f *testing.F) {
 		}
 	})
 }
+
+func TestDigits(t *testing.T) {
+	for _, row := range []struct {
+		d    Dialled
+		want string
+	}{
+		{FromDigits("9-911"), "9911"},
+		{Dialled{Scheme: "sip", User: "+1%20(408)555-0141;ext=1"}, "+14085550141"},
+		{Dialled{Scheme: "sip", User: "bob"}, ""},
+		{Dialled{Scheme: "urn", User: "911"}, ""},
+		{FromDigits("+"), ""},
+	} {
+		if got, ok := row.d.Digits(); got != row.want || ok != (row.want != "") {
+			t.Errorf("%s: %q, want %q", row.d, got, row.want)
+		}
+	}
+}
