@@ -153,6 +153,7 @@ func legible(body []byte) (*sdp.SessionDescription, []mediaName, error) {
 	)
 	body = body[:min(len(body), maxSDP)]
 	for text := range strings.FieldsFuncSeq(string(body), func(r rune) bool { return r == '\r' || r == '\n' }) {
+		text = clean(text)
 		if strings.HasPrefix(text, "m=") {
 			var m mediaName
 			fields := strings.Fields(text[2:])
@@ -227,6 +228,9 @@ func readLine(s *sdp.SessionDescription, m *sdp.MediaDescription, name mediaName
 	if l.key.kind == "audio" && !l.relayed() {
 		// There is no speech but over RTP; what else it may say is a mistake.
 		l.proto = "RTP/AVP"
+	}
+	if l.relayed() {
+		l.proto = strings.ToUpper(l.proto)
 	}
 	maps, params := map[string]string{}, map[string]string{}
 	for _, a := range s.Attributes {

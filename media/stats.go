@@ -58,8 +58,8 @@ type StreamStats struct {
 	Packets   uint64         // of the party, as are Octets and Lost
 	Octets    uint64
 	Lost      uint64 // gaps in the sequence numbers
-	Sent      uint64 // to the party
-	Unsent    uint64 // refused by the system
+	Sent      uint64 // towards the party
+	Unsent    uint64 // of them refused by the system
 	Malformed uint64 // not RTP
 	Foreign   uint64 // of a payload type that was not negotiated
 	Stray     uint64 // from another source than the party's

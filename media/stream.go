@@ -252,11 +252,10 @@ func (st *stream) transmit(now time.Time, feed int, h rtp.Header, packet []byte)
 		return
 	}
 	st.splice.Next(now, feed, h).Rewrite(packet)
+	st.counts.sent.Add(1)
 	if st.pair.RTP.WriteTo(packet, *to) != nil {
 		st.counts.unsent.Add(1)
-		return
 	}
-	st.counts.sent.Add(1)
 }
 
 // listen sets which feed the party hears.
