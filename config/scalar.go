@@ -143,37 +143,3 @@ func (d *decoder) scalar(n *yaml.Node, v reflect.Value, path string) {
 		d.fault(n, path, "remove it", "it cannot be set in a file")
 	}
 }
-
-// nearest is the name that was probably meant: at most a third of it mistyped.
-func nearest(written string, names []string) string {
-	best, least := "", 0
-	for _, name := range names {
-		if far := distance(strings.ToLower(written), name); best == "" || far < least {
-			best, least = name, far
-		}
-	}
-	if best == "" || least > max(1, (len(best)+1)/3) {
-		return ""
-	}
-	return best
-}
-
-// distance counts the letters to insert, drop or change (Levenshtein).
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := 1
-			if a[i] == b[j] {
-				cost = 0
-			}
-			diagonal, row[j+1] = row[j+1], min(row[j+1]+1, row[j]+1, diagonal+cost)
-		}
-	}
-	return row[len(b)]
-}

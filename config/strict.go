@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v4"
+
+	"github.com/tocsin-sip/tocsin/internal/spelling"
 )
 
 // maxDepth is deeper than any type we read; maxAliased is how many values a file may
@@ -164,7 +166,7 @@ func (d *decoder) fields(n *yaml.Node, v reflect.Value, path string, depth int) 
 		index, ok := fields[p.key.Value]
 		if !ok {
 			fix := "the fields here are " + list(fields)
-			if near := nearest(p.key.Value, slices.Sorted(maps.Keys(fields))); near != "" {
+			if near := spelling.Nearest(p.key.Value, slices.Sorted(maps.Keys(fields))); near != "" {
 				fix = "write " + near
 			}
 			d.fault(p.key, at, fix, "there is no such field")
