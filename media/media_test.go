@@ -3,6 +3,7 @@ package media
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/netip"
 	"strings"
 	"testing"
@@ -29,6 +30,7 @@ func open(t testing.TB, cfg Config) *Session {
 	if cfg.PortMin == 0 {
 		cfg.PortMin, cfg.PortMax = 42000, 43999
 	}
+	cfg.Logger = slog.New(slog.DiscardHandler)
 	a, err := New(cfg)
 	if err != nil {
 		t.Fatal(err)
