@@ -67,8 +67,12 @@ func parseAddress(s string) (address, error) {
 	if a.uri, err = parseURI(uri); err != nil {
 		return a, err
 	}
-	if a.params, err = parseParams(rest); err != nil {
+	var fault string
+	if a.params, fault, err = parseParams(rest); err != nil {
 		return a, err
+	}
+	if fault != "" {
+		a.fault = fault
 	}
 	return a, nil
 }
@@ -131,23 +135,25 @@ func isHost(s string) bool {
 }
 
 // parseParams reads ";name=value;name". Parameters this code looks up are put into
-// lower case; the others stay as they came.
-func parseParams(s string) (sip.HeaderParams, error) {
-	var params sip.HeaderParams
+// lower case; the others stay as they came. The fault is what was passed over.
+func parseParams(s string) (params sip.HeaderParams, fault string, err error) {
 	for s = strings.TrimSpace(s); s != ""; {
 		if s[0] != ';' {
-			return nil, fmt.Errorf("%.20q where a parameter should begin", s)
+			return nil, "", fmt.Errorf("%.20q where a parameter should begin", s)
 		}
 		s = s[1:]
 		end := paramEnd(s)
 		if end < 0 {
-			return nil, errors.New("quotation mark without its partner")
+			return nil, "", errors.New("quotation mark without its partner")
 		}
 		name, value, _ := strings.Cut(s[:end], "=")
 		name, value = strings.TrimSpace(name), strings.TrimSpace(value)
 		s = s[end:]
 		if name == "" {
-			return nil, errors.New("empty parameter")
+			if s != "" { // a semicolon at the end is too common to speak of
+				fault = "empty parameter"
+			}
+			continue
 		}
 		switch lower := strings.ToLower(name); lower {
 		case "branch", "expires", "lr", "maddr", "q", "received", "rport", "tag", "ttl":
@@ -159,7 +165,7 @@ func parseParams(s string) (sip.HeaderParams, error) {
 		}
 		params = append(params, sip.HeaderKV{K: name, V: value})
 	}
-	return params, nil
+	return params, fault, nil
 }
 
 func paramEnd(s string) int {
@@ -219,15 +225,15 @@ func splitList(s string) []string {
 }
 
 // parseVia reads one Via value; blanks are allowed around the slashes and the colon (RFC 3261 s25.1).
-func parseVia(s string) (*sip.ViaHeader, error) {
+func parseVia(s string) (via *sip.ViaHeader, fault string, err error) {
 	name, rest, _ := strings.Cut(s, "/")
 	version, rest, ok := strings.Cut(rest, "/")
 	rest = strings.TrimSpace(rest)
 	blank := strings.IndexAny(rest, " \t")
 	if !ok || blank < 0 {
-		return nil, errors.New("no protocol and host")
+		return nil, "", errors.New("no protocol and host")
 	}
-	via := &sip.ViaHeader{
+	via = &sip.ViaHeader{
 		ProtocolName:    strings.TrimSpace(name),
 		ProtocolVersion: strings.TrimSpace(version),
 		Transport:       rest[:blank],
@@ -237,13 +243,13 @@ func parseVia(s string) (*sip.ViaHeader, error) {
 		sentBy, params = strings.TrimSpace(sentBy[:i]), sentBy[i:]
 	}
 	if !strings.EqualFold(via.ProtocolName, "SIP") || via.ProtocolVersion != "2.0" || !isToken(via.Transport) {
-		return nil, fmt.Errorf("protocol %.20q", s)
+		return nil, "", fmt.Errorf("protocol %.20q", s)
 	}
 	host, port := sentBy, ""
 	if end := strings.IndexByte(sentBy, ']'); end >= 0 {
 		host, port = sentBy[:end+1], strings.TrimSpace(sentBy[end+1:])
 		if port != "" && port[0] != ':' {
-			return nil, fmt.Errorf("sent-by %.40q", sentBy)
+			return nil, "", fmt.Errorf("sent-by %.40q", sentBy)
 		}
 		port = strings.TrimPrefix(port, ":")
 	} else if i := strings.IndexByte(sentBy, ':'); i >= 0 {
@@ -251,17 +257,16 @@ func parseVia(s string) (*sip.ViaHeader, error) {
 	}
 	host, port = strings.TrimSpace(host), strings.TrimSpace(port)
 	if !isHost(host) {
-		return nil, fmt.Errorf("sent-by %.40q", sentBy)
+		return nil, "", fmt.Errorf("sent-by %.40q", sentBy)
 	}
 	via.Host = strings.Trim(host, "[]") // sipgo's types bracket an IPv6 address themselves
 	if port != "" {
 		n, err := strconv.ParseUint(port, 10, 16)
 		if err != nil {
-			return nil, fmt.Errorf("port %.20q", port)
+			return nil, "", fmt.Errorf("port %.20q", port)
 		}
 		via.Port = int(n)
 	}
-	var err error
-	via.Params, err = parseParams(params)
-	return via, err
+	via.Params, fault, err = parseParams(params)
+	return via, fault, err
 }

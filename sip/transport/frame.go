@@ -89,7 +89,9 @@ func (f *framer) next() (frame, []byte, error) {
 			}
 			return frameNone, nil, nil
 		}
-		end += from
+		if end += from; end > f.max {
+			return frameNone, nil, errTooLarge
+		}
 		length, _, err := contentLength(b[:end])
 		if err != nil {
 			return frameNone, b[:end], fmt.Errorf("%w: %w", errUnframeable, err)

@@ -217,14 +217,14 @@ func (l *Layer) Listening(p Protocol) []netip.AddrPort {
 	return list
 }
 
-// receive parses one message and hands it up.
+// receive parses one message and hands it up. False means that the sender does not speak SIP.
 func (l *Layer) receive(raw []byte, flow Flow) bool {
 	now := time.Now()
 	msg, faults, err := Parse(raw)
 	if err != nil {
 		l.stats.Junk.Add(1)
 		l.cfg.Log.Debug("dropped", "flow", flow, "err", err)
-		return false
+		return errors.Is(err, errBadResponse)
 	}
 	if l.cfg.Observer != nil {
 		l.cfg.Observer(Observation{In, flow, now, raw})

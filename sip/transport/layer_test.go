@@ -419,6 +419,16 @@ func TestConnectionEnds(t *testing.T) {
 	}
 }
 
+func TestABrokenResponseDoesNotCostTheConnection(t *testing.T) {
+	onRig(t, Config{}, func(r *rig) {
+		c := r.dial()
+		c.Write([]byte("SIP/2.0 200 OK\r\nContent-Length: 0\r\n\r\n" + minimal + "Content-Length: 0\r\n\r\n"))
+		if n := len(r.sink.messages()); n != 1 {
+			t.Errorf("%d messages after it, want 1", n)
+		}
+	})
+}
+
 func TestAPingKeepsAConnectionOpen(t *testing.T) {
 	onRig(t, Config{}, func(r *rig) {
 		c := r.dial()

@@ -13,6 +13,9 @@ import (
 // ErrNotSIP says that bytes are not a SIP message, or a response nobody could match.
 var ErrNotSIP = errors.New("not a SIP message")
 
+// errBadResponse is the part of ErrNotSIP that says nothing against what else its sender sends.
+var errBadResponse = fmt.Errorf("%w: unusable response", ErrNotSIP)
+
 // Parse reads one message: a datagram, or what a stream's framing cut out. It copies
 // what it keeps of raw. The faults are what a strict element would refuse the message for; the
 // message is usable as far as it goes: a header that could not be read is there as text, and
@@ -54,7 +57,7 @@ func Parse(raw []byte) (sip.Message, []Fault, error) {
 	}
 	faults = validate(msg, faults)
 	if res, ok := msg.(*sip.Response); ok && !matchable(res) {
-		return nil, nil, fmt.Errorf("%w: response without a usable Via, From, To, Call-ID or CSeq", ErrNotSIP)
+		return nil, nil, fmt.Errorf("%w: Via, From, To, Call-ID or CSeq missing or broken", errBadResponse)
 	}
 	if len(body) > 0 {
 		msg.SetBody(bytes.Clone(body))
@@ -138,10 +141,10 @@ func parseStatus(line string, faults []Fault) (sip.Message, []Fault, error) {
 	code, reason, _ := strings.Cut(rest, " ")
 	n, err := strconv.Atoi(code)
 	if err != nil || len(code) != 3 || n < 100 || n > 699 {
-		return nil, nil, fmt.Errorf("%w: status code %.20q", ErrNotSIP, code)
+		return nil, nil, fmt.Errorf("%w: status code %.20q", errBadResponse, code)
 	}
 	if !strings.EqualFold(version, "SIP/2.0") {
-		return nil, nil, fmt.Errorf("%w: version %.20q", ErrNotSIP, version)
+		return nil, nil, fmt.Errorf("%w: version %.20q", errBadResponse, version)
 	}
 	return sip.NewResponse(n, reason), faults, nil
 }
@@ -162,11 +165,15 @@ func parseHeader(msg sip.Message, line string, faults []Fault) []Fault {
 	switch name {
 	case "Via":
 		for _, text := range splitList(value) {
-			if via, err := parseVia(text); err != nil {
+			via, fault, err := parseVia(text)
+			if err != nil {
 				keep(BadHeader, text, err.Error())
-			} else {
-				msg.AppendHeader(via)
+				continue
 			}
+			if fault != "" {
+				faults = append(faults, Fault{BadHeader, name, fault})
+			}
+			msg.AppendHeader(via)
 		}
 	case "From", "To":
 		a, err := parseAddress(value)

@@ -135,6 +135,10 @@ func TestParse(t *testing.T) {
 		{"a line that is no header is passed over", minimal + "nonsense\r\n\r\n", "bad header: \"nonsense\" is no header", "", nil, ""},
 		{"a broken From does not hide the method", strings.Replace(minimal, "<sip:a@b>", "<sip:a@b", 1) + "\r\n", "bad header From: < without >", "",
 			func(r *sip.Request) string { return string(r.Method) }, "INVITE"},
+		{"a semicolon at the end of a header", strings.Replace(minimal, "tag=1", "tag=1;", 1) + "\r\n", "", "",
+			func(r *sip.Request) string { return r.From().Value() }, "<sip:a@b>;tag=1"},
+		{"an empty parameter does not cost the Via its branch", strings.Replace(minimal, ";branch", ";;branch", 1) + "\r\n", "bad header Via: empty parameter", "",
+			func(r *sip.Request) string { return r.Via().Value() }, "SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK1"},
 		{"a broken Request-URI leaves the To to go by", strings.Replace(minimal, "sip:911@gw.example", "sip:911@gw:x", 1) + "\r\n", "*", "",
 			func(r *sip.Request) string { return r.To().Address.String() }, "urn:service:sos"},
 	} {
