@@ -33,8 +33,8 @@
 // A body that cannot be read costs nothing but a degradation (L1): what is legible of it
 // is used, and when nothing is, G.711 is offered and answered, and the party's address
 // is learned from its packets (package rtp, Source). The only errors are those a caller
-// must branch on: no port is free, or the session has ended. Ports that are still
-// draining are taken before a call is refused.
+// must branch on: no port is free, the session has ended, or an answer is asked for where
+// nothing was offered. Ports that are still draining are taken before a call is refused.
 //
 // A party whose media stops does not end anything here: Session.LastHeard says when it
 // was heard last, and whoever decides about calls decides about that.
