@@ -149,6 +149,19 @@ func (c CivicAddress) Dispatchable() bool {
 	return c.Country != "" && (c.City != "" || c.PostalCode != "" || c.County != "") && (c.Street != "" || c.PlaceName != "") && spot
 }
 
+// AreaOnly says whether the address stops at a city, a district or a postal
+// code: true, and no help to anybody who is to go there.
+func (c CivicAddress) AreaOnly() bool {
+	c.Language = ""
+	for _, e := range elements {
+		switch e.Name {
+		case "country", "A1", "A2", "A3", "A4", "A5", "PC", "PCN":
+			e.Set(&c, "")
+		}
+	}
+	return c.Empty()
+}
+
 // Normal is the address as it is compared and hashed: outer and repeated white
 // space gone, country in upper case.
 func (c CivicAddress) Normal() CivicAddress {

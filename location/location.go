@@ -31,7 +31,10 @@ type Location struct {
 	Confidence Confidence  `json:"confidence"`
 	Method     Method      `json:"method"` // how it was obtained, as the PIDF-LO says it
 	Country    e164.Region `json:"country,omitempty"`
-	Ignored    []Ignored   `json:"ignored,omitempty"`
+	// NoSharing is set when whoever the location is of forbids passing it on
+	// (RFC 4119 s2.2.2). The PSAP and the team get it all the same.
+	NoSharing bool      `json:"no_sharing,omitempty"`
+	Ignored   []Ignored `json:"ignored,omitempty"`
 }
 
 // Known says whether there is a place at all.

@@ -58,10 +58,25 @@ type Carried struct {
 	Method    Method
 	Timestamp time.Time
 	Country   e164.Region // from the outline the shape lies in; a civic country goes first
+	NoSharing bool        // its owner forbids passing it on beyond the emergency
 
 	From    string // who vouches for it: "device dana-desk", "trunk pbx"
 	Trusted bool   // an authenticated device's, or from a trunk trusted for location
 	Bad     string // why it cannot be used, "" if it can
+}
+
+// Complete adds the half that is missing: a shape to an address alone, or an
+// address to a shape alone. False where it does not fit.
+func (c *Carried) Complete(civic CivicAddress, shape *Geodetic) bool {
+	switch {
+	case c.Geodetic == nil && shape != nil && civic.Empty():
+		c.Geodetic = shape
+	case c.Civic.Empty() && shape == nil && !civic.Empty():
+		c.Civic = civic
+	default:
+		return false
+	}
+	return true
 }
 
 func (c Carried) what() string {
@@ -171,6 +186,9 @@ func (r *resolving) carried() (Location, bool) {
 				why = err.Error()
 			}
 		}
+		if why == "" && c.Geodetic == nil && c.Reference == "" && c.Civic.AreaOnly() {
+			why = "it names an area and no place in it"
+		}
 		if why == "" && !c.Trusted {
 			why = fmt.Sprintf("location from %s is not trusted", orUnknown(c.From))
 		}
@@ -199,7 +217,7 @@ func (r *resolving) carried() (Location, bool) {
 			confidence = ConfidenceHigh
 		}
 		return Location{Source: SourceCarried, Civic: c.Civic, Geodetic: c.Geodetic, Evidence: "sent by " + orUnknown(c.From),
-			ObservedAt: c.Timestamp, Confidence: confidence, Method: c.Method, Country: c.Country}, true
+			ObservedAt: c.Timestamp, Confidence: confidence, Method: c.Method, Country: c.Country, NoSharing: c.NoSharing}, true
 	}
 	return Location{}, false
 }

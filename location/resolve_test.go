@@ -125,6 +125,7 @@ func TestWhatIsPassedOver(t *testing.T) {
 		{"W3 1 not from an untrusted sender", Facts{Carried: []Carried{{Civic: almaden, From: "trunk pbx"}}}, SourceSiteDefault, "location from trunk pbx is not trusted", ""},
 		{"wP5 0 0 is no place", Facts{Carried: []Carried{trusted(Carried{Geodetic: &zero})}}, SourceSiteDefault, "Point: point: 0 0 is a missing position", ""},
 		{"bad body", Facts{Carried: []Carried{trusted(Carried{Bad: "truncated document"})}}, SourceSiteDefault, "truncated document", ""},
+		{"only a city", Facts{Carried: []Carried{trusted(Carried{Civic: CivicAddress{Country: "US", State: "CA", City: "San Jose"}})}}, SourceSiteDefault, "it names an area and no place in it", ""},
 		{"empty body", Facts{Carried: []Carried{trusted(Carried{})}}, SourceSiteDefault, "it is empty", ""},
 		{"W6 reference", Facts{Carried: []Carried{trusted(Carried{Reference: "https://lis.example/x"})}}, SourceSiteDefault, "a reference is passed on, not waited for", ""},
 		{"W4 stale network", Facts{Network: seen(placed("floor-2")), Limits: Limits{Network: time.Second}}, SourceSiteDefault, "observed 1m0s before the call, the limit is 1s", "location-stale"},
@@ -166,6 +167,13 @@ func TestDegradations(t *testing.T) {
 	}
 	if _, tr := Resolve(Facts{SiteDefault: address("site")}); len(tr.Degradations) != 0 {
 		t.Errorf("a fixed device at its site's address is as it should be: %v", tr.Degradations)
+	}
+}
+
+func TestWP7NoSharingIsKept(t *testing.T) {
+	got, _ := Resolve(Facts{Carried: []Carried{{Civic: almaden, Trusted: true, NoSharing: true}}})
+	if got.Source != SourceCarried || !got.NoSharing {
+		t.Errorf("%+v", got)
 	}
 }
 
