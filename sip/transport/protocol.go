@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"strconv"
 	"strings"
 )
 
@@ -66,6 +67,33 @@ func (f Flow) String() string {
 		s += fmt.Sprintf("#%d", f.ConnID)
 	}
 	return s
+}
+
+// ParseFlow reads what String wrote, so that a flow can be kept as text.
+func ParseFlow(s string) (Flow, error) {
+	protocol, rest, ok := strings.Cut(s, " ")
+	ends, id, hasID := strings.Cut(rest, "#")
+	cut := strings.LastIndex(ends, "-")
+	if !ok || cut < 0 {
+		return Flow{}, fmt.Errorf("%q is no flow", s)
+	}
+	var f Flow
+	var err error
+	if f.Protocol, err = ParseProtocol(protocol); err != nil {
+		return Flow{}, fmt.Errorf("flow %q: %w", s, err)
+	}
+	if f.Local, err = netip.ParseAddrPort(ends[:cut]); err != nil {
+		return Flow{}, fmt.Errorf("flow %q: %w", s, err)
+	}
+	if f.Remote, err = netip.ParseAddrPort(ends[cut+1:]); err != nil {
+		return Flow{}, fmt.Errorf("flow %q: %w", s, err)
+	}
+	if hasID {
+		if f.ConnID, err = strconv.ParseUint(id, 10, 64); err != nil {
+			return Flow{}, fmt.Errorf("flow %q: %w", s, err)
+		}
+	}
+	return f, nil
 }
 
 // Destination is where a request goes: an address, or a flow and nothing else.
