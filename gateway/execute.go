@@ -14,9 +14,8 @@ import (
 // the call's beginning and what was decided before its first event.
 func (g *Gateway) execute(a assigned, caller Caller) *run {
 	r := g.newRun(a, caller)
-	anchor, why := g.Media.Open(a.header.ID, a.in.SDP)
-	a.trace.Merge(why)
-	r.anchor = anchor
+	r.anchor = g.Media.Open(a.header.ID, a.in.SDP)
+	a.trace.Degradations = append(a.trace.Degradations, r.anchor.Degradations()...)
 	r.session = call.New(a.plan.Call)
 	g.mu.Lock()
 	g.live[a.header.ID] = r
@@ -24,7 +23,7 @@ func (g *Gateway) execute(a assigned, caller Caller) *run {
 	g.mu.Unlock()
 	r.open(a.in.At, a.record())
 	r.step(call.Event{Kind: call.Started, Leg: call.Caller, At: time.Now()})
-	anchor.Listen(r.happen)
+	r.anchor.Listen(r.happen)
 	caller.ReportTo(reporter{r, call.Caller})
 	go r.loop()
 	return r

@@ -114,7 +114,7 @@ type Carried struct {
 
 // Media anchors the media of a call.
 type Media interface {
-	Open(call, callerSDP string) (Anchor, trace.Trace)
+	Open(call, callerSDP string) Anchor
 }
 
 // Anchor is the media of one call: every leg has its own end here.
@@ -123,6 +123,8 @@ type Anchor interface {
 	Sounds
 	// Listen says where digits and losses of media go.
 	Listen(report func(call.Event))
+	// Degradations are what the media had to do less well since it was last asked.
+	Degradations() []trace.Degradation
 	// Release frees the ports of a leg; Close those of the call.
 	Release(leg call.LegID)
 	Close()

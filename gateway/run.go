@@ -76,6 +76,9 @@ func (r *run) step(e call.Event) {
 		r.write(e.At, cdr.Content{Action: &actions[i]})
 		r.act(actions[i])
 	}
+	for _, d := range r.anchor.Degradations() {
+		r.write(e.At, cdr.Content{Degradation: &d})
+	}
 	if e.Kind == call.Failed || e.Kind == call.HungUp && e.Leg != call.Caller {
 		r.anchor.Release(e.Leg)
 	}
