@@ -10,7 +10,7 @@ import (
 	"fmt"
 	"log"
 	"os"
-	"regexp"
+	"regexp/syntax"
 	"slices"
 	"strings"
 
@@ -74,16 +74,22 @@ func plans() (map[string][]*row, error) {
 	rows := map[string][]*row{}
 	for _, territory := range collection.GetMetadata() {
 		region, desc := territory.GetId(), territory.GetEmergency()
-		whole, err := regexp.Compile("^(?:" + desc.GetNationalNumberPattern() + ")$")
+		if desc.GetNationalNumberPattern() == "" || slices.Contains(desc.GetPossibleLength(), -1) {
+			continue
+		}
+		pattern, err := syntax.Parse(desc.GetNationalNumberPattern(), syntax.Perl)
 		if err != nil {
 			return nil, fmt.Errorf("pattern of %s: %w", region, err)
 		}
-		for _, length := range lengths(desc, territory.GetGeneralDesc()) {
-			for n, end := 0, pow10(length); n < end; n++ {
-				code := fmt.Sprintf("%0*d", length, n)
-				if whole.MatchString(code) {
-					rows[region] = append(rows[region], &row{region: region, code: code, cc: phonenumbers.GetCountryCodeForRegion(region), source: "libphonenumber"})
-				}
+		codes, err := spell(pattern)
+		if err != nil {
+			return nil, fmt.Errorf("pattern of %s: %w", region, err)
+		}
+		possible := lengths(desc, territory.GetGeneralDesc())
+		slices.Sort(codes)
+		for _, code := range slices.Compact(codes) {
+			if slices.Contains(possible, int32(len(code))) {
+				rows[region] = append(rows[region], &row{region: region, code: code, cc: phonenumbers.GetCountryCodeForRegion(region), source: "libphonenumber"})
 			}
 		}
 	}
@@ -91,27 +97,81 @@ func plans() (map[string][]*row, error) {
 }
 
 // lengths of a number: the emergency pattern's own, else the territory's.
-func lengths(desc, territory *phonenumbers.PhoneNumberDesc) []int {
-	if desc.GetNationalNumberPattern() == "" || slices.Contains(desc.GetPossibleLength(), -1) {
-		return nil
+func lengths(desc, territory *phonenumbers.PhoneNumberDesc) []int32 {
+	if own := desc.GetPossibleLength(); len(own) > 0 {
+		return own
 	}
-	possible := desc.GetPossibleLength()
-	if len(possible) == 0 {
-		possible = territory.GetPossibleLength()
-	}
-	var out []int
-	for _, l := range possible {
-		out = append(out, int(l))
-	}
-	return out
+	return territory.GetPossibleLength()
 }
 
-func pow10(n int) int {
-	p := 1
-	for range n {
-		p *= 10
+// spell lists every string a pattern matches. The patterns of short numbers
+// are small and end; one that does not is refused.
+func spell(p *syntax.Regexp) ([]string, error) {
+	switch p.Op {
+	case syntax.OpEmptyMatch:
+		return []string{""}, nil
+	case syntax.OpLiteral:
+		return []string{string(p.Rune)}, nil
+	case syntax.OpCharClass:
+		var out []string
+		for i := 0; i < len(p.Rune); i += 2 {
+			for r := p.Rune[i]; r <= p.Rune[i+1]; r++ {
+				out = append(out, string(r))
+			}
+		}
+		return out, nil
+	case syntax.OpCapture:
+		return spell(p.Sub[0])
+	case syntax.OpQuest:
+		some, err := spell(p.Sub[0])
+		return append([]string{""}, some...), err
+	case syntax.OpAlternate:
+		var out []string
+		for _, sub := range p.Sub {
+			some, err := spell(sub)
+			if err != nil {
+				return nil, err
+			}
+			out = append(out, some...)
+		}
+		return out, nil
+	case syntax.OpConcat:
+		return spellAll(p.Sub)
+	case syntax.OpRepeat:
+		if p.Max < 0 {
+			return nil, fmt.Errorf("%s has no end", p)
+		}
+		var out []string
+		for n := p.Min; n <= p.Max; n++ {
+			some, err := spellAll(slices.Repeat(p.Sub[:1], n))
+			if err != nil {
+				return nil, err
+			}
+			out = append(out, some...)
+		}
+		return out, nil
+	default:
+		return nil, fmt.Errorf("%s (%s) is not understood", p, p.Op)
 	}
-	return p
+}
+
+// spellAll is one string of each pattern after the other.
+func spellAll(parts []*syntax.Regexp) ([]string, error) {
+	out := []string{""}
+	for _, part := range parts {
+		some, err := spell(part)
+		if err != nil {
+			return nil, err
+		}
+		var longer []string
+		for _, head := range out {
+			for _, tail := range some {
+				longer = append(longer, head+tail)
+			}
+		}
+		out = longer
+	}
+	return out, nil
 }
 
 // apply lays the entries kept by hand over the plans. An entry for a number
