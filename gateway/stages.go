@@ -289,7 +289,7 @@ func (g *Gateway) assign(ctx context.Context, d decided) assigned {
 			t.Degrade(trace.Assign, "pool-exhausted", "all numbers of %s are lent: one was lent twice", p.Name)
 		}
 		if loan.Provisional {
-			t.Degrade(trace.Assign, "lease-provisional", "the lease was not written in time and is reconciled later")
+			t.Degrade(trace.Assign, "lease-provisional", "the lease is not written down yet: a restart would forget it")
 		}
 		return loan.Number, loan.Choice.String(), t
 	})
