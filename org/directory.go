@@ -169,6 +169,15 @@ func (d *Directory) Trunks() []*Trunk {
 	return append(ts, d.shared...)
 }
 
+// Shared are the trunks that several accounts share.
+func (d *Directory) Shared() []Trunk {
+	ts := make([]Trunk, len(d.shared))
+	for i, t := range d.shared {
+		ts[i] = *t
+	}
+	return ts
+}
+
 // ByDomain is the account a SIP domain belongs to. Where the domain is nobody's and there
 // is one account only, it is that one: a phone set up with an IP address must work.
 func (d *Directory) ByDomain(domain string) *View {
