@@ -48,19 +48,19 @@ func (r *Registrar) authenticate(q *question, from transport.Flow, at time.Time)
 		// RFC 8760 s2.4: what was not offered is no answer.
 		return caller{}, r.challenge(realm, false, at)
 	}
-	who := r.guesser(from.Remote.Addr(), creds.Username)
-	trusted := r.table.livesAt(from.Remote, at)
-	if wait := r.guards.wait(who, at); wait > 0 && !trusted {
-		r.stats.Limited.Add(1)
-		retry := strconv.Itoa(int(math.Ceil(wait.Seconds())))
-		return caller{}, refuse(sip.StatusServiceUnavailable, "Too Many Failures", "Retry-After", retry) // R13: a single endpoint's REGISTER
-	}
 	username := creds.Username
 	if name, host, ok := strings.Cut(username, "@"); ok { // many phones are set up with user@domain
 		username = name
 		if d.ByDomain(host) != nil {
 			domain = host
 		}
+	}
+	who := r.guesser(from.Remote.Addr(), username)
+	trusted := r.table.livesAt(from.Remote, at)
+	if wait := r.guards.wait(who, at); wait > 0 && !trusted {
+		r.stats.Limited.Add(1)
+		retry := strconv.Itoa(int(math.Ceil(wait.Seconds())))
+		return caller{}, refuse(sip.StatusServiceUnavailable, "Too Many Failures", "Retry-After", retry) // R13: a single endpoint's REGISTER
 	}
 	view, owner, known := d.Device(domain, username)
 	password := rand.Text() // an unknown name takes as long as a wrong password

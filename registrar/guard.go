@@ -25,7 +25,7 @@ func newGuard[K comparable](burst int, interval time.Duration, limit int) *guard
 func (g *guard[K]) wait(k K, at time.Time) time.Duration {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return max(0, g.forgiven(k).Sub(at)-time.Duration(g.burst-1)*g.interval)
+	return g.over(g.forgiven(k), at)
 }
 
 // fail notes a failure. It says whether this is the one that makes the key wait.
@@ -33,7 +33,7 @@ func (g *guard[K]) fail(k K, at time.Time) (held bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	f := g.forgiven(k)
-	before := f.Sub(at) > time.Duration(g.burst-1)*g.interval
+	before := g.over(f, at)
 	if f.Before(at) {
 		f = at
 	}
@@ -42,7 +42,11 @@ func (g *guard[K]) fail(k K, at time.Time) (held bool) {
 		g.then, g.now = g.now, map[K]time.Time{}
 	}
 	g.now[k] = f
-	return !before && f.Sub(at) > time.Duration(g.burst-1)*g.interval
+	return before == 0 && g.over(f, at) > 0
+}
+
+func (g *guard[K]) over(forgiven, at time.Time) time.Duration {
+	return max(0, max(0, forgiven.Sub(at))-time.Duration(g.burst-1)*g.interval)
 }
 
 func (g *guard[K]) forgiven(k K) time.Time {
