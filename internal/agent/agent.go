@@ -90,7 +90,17 @@ func New(cfg Config) (*Agent, error) {
 	return a, nil
 }
 
+// open makes everything a call needs before the first one can arrive.
 func (a *Agent) open() error {
+	a.address = bindAddress(a.cfg.Listen[0].Addr)
+	if a.ports == nil {
+		ports, err := rtp.NewPorts(rtp.PortsConfig{Min: portMin, Max: portMax, Address: a.address, Network: a.cfg.Network})
+		if err != nil {
+			return fmt.Errorf("ports for its voices: %w", err)
+		}
+		a.ports = ports
+	}
+	a.resolver = transport.NewResolver(a.cfg.Lookup)
 	a.transport = transport.New(transport.Config{Listen: a.cfg.Listen, Network: a.cfg.Network, Observer: a.observe, Log: a.log})
 	a.layer = transaction.New(a.transport, user{a}, transaction.Config{
 		// The script decides about the 100, so the transaction never sends one by itself.
@@ -100,24 +110,20 @@ func (a *Agent) open() error {
 	if err := a.transport.Start(a.ctx, sink{a}); err != nil {
 		return fmt.Errorf("opening its sockets: %w", err)
 	}
-	a.address = a.listening().Addr()
-	if a.address.IsUnspecified() {
-		a.address = netip.MustParseAddr("127.0.0.1")
-	}
-	if a.ports == nil {
-		ports, err := rtp.NewPorts(rtp.PortsConfig{Min: portMin, Max: portMax, Address: a.address, Network: a.cfg.Network})
-		if err != nil {
-			_ = a.transport.Close()
-			return fmt.Errorf("ports for its voices: %w", err)
-		}
-		a.ports = ports
-	}
-	a.resolver = transport.NewResolver(a.cfg.Lookup)
 	return nil
 }
 
+// bindAddress is where voices are when the signalling listens there.
+func bindAddress(listen string) netip.Addr {
+	at, err := netip.ParseAddrPort(listen)
+	if err != nil || at.Addr().IsUnspecified() {
+		return netip.AddrFrom4([4]byte{127, 0, 0, 1})
+	}
+	return at.Addr()
+}
+
 // never is longer than any call.
-const never = 1 << 62 * time.Nanosecond
+const never = time.Duration(1<<63 - 1)
 
 func (a *Agent) listening() netip.AddrPort {
 	for _, p := range []transport.Protocol{transport.UDP, transport.TCP} {

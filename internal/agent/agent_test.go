@@ -1,15 +1,18 @@
 package agent
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
+	gocmp "github.com/google/go-cmp/cmp"
 
 	"github.com/tocsin-sip/tocsin/internal/audiotest"
 	"github.com/tocsin-sip/tocsin/internal/memnet"
@@ -64,11 +67,17 @@ func (w *two) call(o Options) *Call {
 	return c
 }
 
-// story is what the caller's messages were, retransmissions included.
+// story is what the caller's messages were, retransmissions included. What is written is
+// observed after it may have been answered, so messages of one instant are put into the
+// order they can only have had.
 func (w *two) story() string {
 	synctest.Wait()
+	messages := w.amy.Messages()
+	slices.SortStableFunc(messages, func(a, b Message) int {
+		return cmp.Or(a.At.Compare(b.At), rank(a)-rank(b))
+	})
 	var b strings.Builder
-	for _, m := range w.amy.Messages() {
+	for _, m := range messages {
 		arrow, what := ">", m.Method
 		if m.Direction == transport.In {
 			arrow = "<"
@@ -85,6 +94,16 @@ func (w *two) story() string {
 		fmt.Fprintf(&b, "%.3f %s %s\n", m.At.Sub(w.start).Seconds(), arrow, what)
 	}
 	return b.String()
+}
+
+func rank(m Message) int {
+	switch {
+	case m.Method == "ACK":
+		return 1000
+	case m.Method == "BYE":
+		return 2000 + m.Status
+	}
+	return m.Status
 }
 
 // act is something the caller does at a time.
@@ -222,7 +241,7 @@ func TestScripts(t *testing.T) {
 					}
 				}
 				time.Sleep(time.Until(w.start.Add(tt.until)))
-				if diff := cmp.Diff(strings.TrimPrefix(tt.want, "\n"), w.story()); diff != "" {
+				if diff := gocmp.Diff(strings.TrimPrefix(tt.want, "\n"), w.story()); diff != "" {
 					t.Errorf("the caller's messages (-want +got):\n%s", diff)
 				}
 			})
@@ -236,10 +255,9 @@ func TestLostMessagesAreMadeGood(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				w := newTwo(t, transport.UDP, Script{Steps: []Step{{time.Second, Answer, 0, 0}}})
 				defer w.close()
-				dropped := false
+				var dropped atomic.Bool
 				w.net.SetFault(func(p memnet.Packet) memnet.Verdict {
-					if !dropped && strings.HasPrefix(string(p.Payload), lost) {
-						dropped = true
+					if strings.HasPrefix(string(p.Payload), lost) && dropped.CompareAndSwap(false, true) {
 						return memnet.Verdict{Drop: true}
 					}
 					return memnet.Verdict{}
@@ -258,7 +276,7 @@ func TestLostMessagesAreMadeGood(t *testing.T) {
 				if err := b.Await(t.Context(), Over); err != nil {
 					t.Fatal(err)
 				}
-				if !dropped {
+				if !dropped.Load() {
 					t.Errorf("no %s was there to be lost", lost)
 				}
 			})
@@ -372,7 +390,7 @@ func TestBodyParts(t *testing.T) {
 			t.Fatal(err)
 		}
 		got := w.bob.Messages()[0]
-		if diff := cmp.Diff([]Part{part}, got.Parts()); diff != "" {
+		if diff := gocmp.Diff([]Part{part}, got.Parts()); diff != "" {
 			t.Errorf("parts (-want +got):\n%s", diff)
 		}
 		if g := got.Header("Geolocation"); g != "<cid:here@amy>" {
