@@ -88,7 +88,9 @@ func (g *Ledger) Assign(p Pool, h Holder, call string, at time.Time) (Lease, Cho
 		}
 		return !l.Live(at)
 	})
-	lease.Calls = append(slices.Clone(lease.Calls), call)
+	if !slices.Contains(lease.Calls, call) {
+		lease.Calls = append(slices.Clone(lease.Calls), call)
+	}
 	g.leases[n] = append(ls, lease)
 	g.last[p.Name] = n
 	return lease, choice, true

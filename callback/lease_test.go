@@ -19,7 +19,7 @@ var (
 func phone(name string) Holder { return Holder{Account: "acme", Extension: "x" + name, Device: name} }
 
 func TestAssign(t *testing.T) {
-	const a, b = "+14085550190", "+14085550191"
+	const a, b = e164.Number("+14085550190"), e164.Number("+14085550191")
 	type step struct {
 		after  time.Duration
 		do     string // "name" assigns, "-name" ends that call
@@ -55,6 +55,13 @@ func TestAssign(t *testing.T) {
 				}
 			}
 		})
+	}
+	var twice Ledger
+	twice.Assign(pool, phone("1"), "1", t0)
+	twice.Assign(pool, phone("1"), "1", t0) // for another trunk of the same call
+	twice.Release("1", t0)
+	if got := twice.Resolve(a, t0); len(got) != 1 || got[0].InCall() {
+		t.Errorf("a call that asked twice never ends: %+v", got)
 	}
 	if _, _, ok := new(Ledger).Assign(Pool{Name: "none"}, phone("1"), "1", t0); ok {
 		t.Error("an empty pool lent a number")

@@ -79,26 +79,34 @@ func (r Record) Degradations() []trace.Degradation {
 func Fold(entries []Entry) (Record, error) {
 	var r Record
 	for _, e := range entries {
-		c, err := e.content()
-		if err != nil {
+		if err := r.Add(e); err != nil {
 			return r, err
-		}
-		switch {
-		case c.Header != nil:
-			r.Header = *c.Header
-		case c.Decided != nil:
-			r.Decided = *c.Decided
-		case c.Event != nil:
-			if l, ok := EventLine(*c.Event, r.Dialled); ok {
-				r.Flow = append(r.Flow, l.at(e.At, r.ReceivedAt))
-			}
-		case c.Action != nil:
-			r.act(*c.Action, e.At)
-		case c.Degradation != nil:
-			r.Later = append(r.Later, *c.Degradation)
 		}
 	}
 	return r, nil
+}
+
+// Add takes the next entry of the call into the record.
+func (r *Record) Add(e Entry) error {
+	c, err := e.content()
+	if err != nil {
+		return err
+	}
+	switch {
+	case c.Header != nil:
+		r.Header = *c.Header
+	case c.Decided != nil:
+		r.Decided = *c.Decided
+	case c.Event != nil:
+		if l, ok := EventLine(*c.Event, r.Dialled); ok {
+			r.Flow = append(r.Flow, l.at(e.At, r.ReceivedAt))
+		}
+	case c.Action != nil:
+		r.act(*c.Action, e.At)
+	case c.Degradation != nil:
+		r.Later = append(r.Later, *c.Degradation)
+	}
+	return nil
 }
 
 func (r *Record) act(a call.Action, at time.Time) {

@@ -305,14 +305,20 @@ func (g *Gateway) wouldAssign(d decided) assigned {
 func (d decided) present(lend func(callback.Pool) (e164.Number, string, trace.Trace)) assigned {
 	a := assigned{decided: d}
 	numbers := map[string]string{}
+	lent := map[string]e164.Number{} // by pool: one call borrows one number, whichever trunk shows it
 	for _, t := range d.plan.Trunks {
 		p, why := policy.Number(d.facts, t)
 		a.trace.Merge(why)
 		n, how := p.Number, p.Why
 		if p.Pool != nil {
-			lent, choice, why := lend(*p.Pool)
-			a.trace.Merge(why)
-			n, how = lent, p.Why+": "+choice
+			borrowed, again := lent[p.Pool.Name]
+			choice := "the one this call has borrowed"
+			if !again {
+				borrowed, choice, why = lend(*p.Pool)
+				a.trace.Merge(why)
+				lent[p.Pool.Name] = borrowed
+			}
+			n, how = borrowed, p.Why+": "+choice
 		}
 		if n == "" {
 			a.trace.Degrade(trace.Assign, "no-number", "the call goes out on %s without a number", t.Name)

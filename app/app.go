@@ -1,0 +1,242 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/tocsin-sip/tocsin/api"
+	"github.com/tocsin-sip/tocsin/cdr"
+	"github.com/tocsin-sip/tocsin/config"
+	"github.com/tocsin-sip/tocsin/gateway"
+	"github.com/tocsin-sip/tocsin/media"
+	"github.com/tocsin-sip/tocsin/org"
+	"github.com/tocsin-sip/tocsin/registrar"
+	"github.com/tocsin-sip/tocsin/sip/transport"
+	"github.com/tocsin-sip/tocsin/sipua"
+	"github.com/tocsin-sip/tocsin/store"
+)
+
+// Config is what a node is started with.
+type Config struct {
+	Node          config.Node        // its zero value is usable
+	Store         *store.Store       // nil: nothing is kept, and Organisations is the configuration
+	Organisations []org.Organisation // without a store
+	Network       transport.Network  // nil: the operating system's
+	Lookup        transport.Lookup   // nil: the operating system's
+	Watch         func(cdr.Entry)    // sees every entry of every call as it is made; must not block
+	Notifier      gateway.Notifier   // nil: the log
+	NewID         func(string) string
+	Version       string
+	Log           *slog.Logger
+}
+
+// App is one node.
+type App struct {
+	cfg       Config
+	log       *slog.Logger
+	directory *directory
+	transport *transport.Layer
+	resolver  *transport.Resolver
+	ua        *sipua.UA
+	gateway   *gateway.Gateway
+	registrar *registrar.Registrar
+	trunks    trunkTable
+	media     *media.Anchor
+	journal   *store.Journal
+	leases    *leases
+	http      *http.Server
+	address   net.Addr
+	draining  atomic.Bool
+	listening atomic.Bool
+
+	stop context.CancelFunc
+	work sync.WaitGroup
+	once sync.Once
+}
+
+// New wires a node. Nothing is opened before Start.
+func New(cfg Config) (*App, error) {
+	cfg.Node = cfg.Node.OrDefaults()
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	a := &App{cfg: cfg, log: cfg.Log, leases: &leases{}, directory: newDirectory(org.NewDirectory(0, cfg.Organisations...))}
+	if err := a.wire(); err != nil {
+		return nil, err
+	}
+	return a, nil
+}
+
+func (a *App) wire() error {
+	n := a.cfg.Node
+	listen, err := listeners(n)
+	if err != nil {
+		return err
+	}
+	m := media.Config{PortMin: n.Media.Ports.First, PortMax: n.Media.Ports.Last, Address: n.Media.Address, Advertise: n.Media.Advertise, Logger: a.log}
+	if a.cfg.Network != nil {
+		m.Network = a.cfg.Network
+	}
+	if a.media, err = media.New(m); err != nil {
+		return fmt.Errorf("media: %w", err)
+	}
+	a.resolver = transport.NewResolver(a.cfg.Lookup)
+	a.transport = transport.New(transport.Config{Listen: listen, Network: a.cfg.Network, Log: a.log})
+	late := &lateCalls{}
+	a.registrar = registrar.New(registrar.Config{Directory: a.directory.Current, Node: n.Name, Agent: agent(a.cfg.Version), Log: a.log})
+	a.ua = sipua.New(sipua.Config{Transport: a.transport, Resolver: a.resolver, Calls: late, Register: a.registrar,
+		Domain: n.Name, Agent: agent(a.cfg.Version), Log: a.log})
+	if s := a.cfg.Store; s != nil {
+		a.journal = store.NewJournal(s.AppendEntries, store.JournalConfig{Log: a.log})
+	}
+	notifier := a.cfg.Notifier
+	if notifier == nil {
+		notifier = logNotifier{a.log}
+	}
+	a.gateway = gateway.New(gateway.Ports{Directory: a.directory, Registrations: registrations{a.registrar}, Trunks: a.trunks,
+		Leaser: a.leases, Dialer: a.ua, Media: anchors{a.media, a.log}, Journal: journal{a.journal, a.cfg.Watch}, Notifier: notifier, Log: a.log},
+		gateway.Config{Domain: n.Name, Node: n.Name, NewID: a.cfg.NewID})
+	late.Store(a.gateway)
+	return nil
+}
+
+// lateCalls breaks the ring between the gateway, which dials through the UA, and the UA,
+// which hands calls to the gateway. It is set before anything is opened.
+type lateCalls struct {
+	atomic.Pointer[gateway.Gateway]
+}
+
+func (l *lateCalls) Handle(in gateway.Inbound, c gateway.Caller) { l.Load().Handle(in, c) }
+
+func agent(version string) string {
+	if version == "" {
+		return "Tocsin"
+	}
+	return "Tocsin/" + version
+}
+
+func plural(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}
+
+func listeners(n config.Node) ([]transport.Listen, error) {
+	var ls []transport.Listen
+	for _, l := range n.SIP.Listen {
+		p, err := transport.ParseProtocol(l.Transport)
+		if err != nil {
+			return nil, fmt.Errorf("sip.listen %s: %w", l, err)
+		}
+		advertise := ""
+		if n.SIP.Advertise.Host != "" {
+			advertise = n.SIP.Advertise.String()
+		}
+		ls = append(ls, transport.Listen{Protocol: p, Addr: l.Address.String(), Advertise: advertise})
+	}
+	return ls, nil
+}
+
+// Start opens the node. After an error nothing is open.
+func (a *App) Start(ctx context.Context) error {
+	run, stop := context.WithCancel(context.Background())
+	a.stop = stop
+	if err := a.start(ctx, run); err != nil {
+		return errors.Join(err, a.Close())
+	}
+	return nil
+}
+
+func (a *App) start(ctx, run context.Context) error {
+	if err := a.loadConfiguration(ctx); err != nil {
+		return err
+	}
+	if err := a.transport.Start(ctx, sink{a.ua, a.registrar}); err != nil {
+		return fmt.Errorf("sip: %w", err)
+	}
+	a.listening.Store(true)
+	a.registrar.Start()
+	if err := a.serveHTTP(ctx); err != nil {
+		return err
+	}
+	if a.cfg.Store != nil {
+		a.work.Go(func() { a.watchConfiguration(run) })
+	}
+	return nil
+}
+
+func (a *App) serveHTTP(ctx context.Context) error {
+	if a.cfg.Node.HTTP.Listen == "off" {
+		return nil
+	}
+	var lc net.ListenConfig
+	l, err := lc.Listen(ctx, "tcp", a.cfg.Node.HTTP.Listen)
+	if err != nil {
+		return fmt.Errorf("http: %w", err)
+	}
+	a.address = l.Addr()
+	a.http = &http.Server{Handler: api.Handler(a.health, api.Metrics(a.samples)), ReadHeaderTimeout: 10 * time.Second, ErrorLog: slog.NewLogLogger(a.log.Handler(), slog.LevelWarn)}
+	a.work.Go(func() {
+		if err := a.http.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+			a.log.Error("http ended", "error", err)
+		}
+	})
+	return nil
+}
+
+// HTTPAddress is where HTTP is served, nil where it is not.
+func (a *App) HTTPAddress() net.Addr { return a.address }
+
+// SIPAddresses is where SIP is listened for.
+func (a *App) SIPAddresses(p transport.Protocol) []netip.AddrPort { return a.transport.Listening(p) }
+
+// Directory is the configuration as it is now.
+func (a *App) Directory() *org.Directory { return a.directory.Current() }
+
+// Gateway is the node's gateway.
+func (a *App) Gateway() *gateway.Gateway { return a.gateway }
+
+// Reload puts a configuration in place. Calls that run keep theirs (S2).
+func (a *App) Reload(d *org.Directory) {
+	a.directory.set(d)
+	a.registrar.Apply(d)
+	a.log.Info("configuration", "config", d.Version)
+}
+
+// Drain waits until no call goes on, or the context ends. Emergency calls that arrive
+// meanwhile are taken: there may be nobody else to take them (L1).
+func (a *App) Drain(ctx context.Context) error {
+	a.draining.Store(true)
+	return a.gateway.Drain(ctx)
+}
+
+// Close ends the node at once. It can be called again.
+func (a *App) Close() error {
+	var errs []error
+	a.once.Do(func() {
+		if a.stop != nil {
+			a.stop()
+		}
+		a.listening.Store(false)
+		if a.http != nil {
+			errs = append(errs, a.http.Close())
+		}
+		errs = append(errs, a.transport.Close(), a.ua.Close(), a.registrar.Close(), a.media.Close(), a.resolver.Close())
+		a.work.Wait()
+		if a.journal != nil {
+			ctx, done := context.WithTimeout(context.Background(), 5*time.Second)
+			defer done()
+			errs = append(errs, a.journal.Close(ctx))
+		}
+	})
+	return errors.Join(errs...)
+}
