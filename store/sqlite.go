@@ -1,0 +1,77 @@
+package store
+
+import (
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+
+	"github.com/pressly/goose/v3"
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+)
+
+// readers of SQLite see a snapshot each and do not hold the writer up (WAL).
+const readers = 4
+
+func openSQLite(file string) (*Store, error) {
+	if dir := filepath.Dir(file); dir != "." {
+		if err := os.MkdirAll(dir, 0o750); err != nil {
+			return nil, err
+		}
+	}
+	q := url.Values{}
+	for _, p := range []string{"busy_timeout(2000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)"} {
+		q.Add("_pragma", p)
+	}
+	// A transaction that reads first and then writes cannot wait for another writer: it
+	// fails at once. Taking the lock at the beginning, it waits.
+	q.Set("_txlock", "immediate")
+	write, err := sql.Open("sqlite", dsn(file, q))
+	if err != nil {
+		return nil, err
+	}
+	write.SetMaxOpenConns(1)
+	q.Set("_txlock", "deferred")
+	q.Add("_pragma", "query_only(1)")
+	read, err := sql.Open("sqlite", dsn(file, q))
+	if err != nil {
+		return nil, errors.Join(err, write.Close())
+	}
+	read.SetMaxOpenConns(readers)
+	read.SetMaxIdleConns(readers)
+	e := engine{name: "sqlite", dialect: goose.DialectSQLite3, snapshot: sql.TxOptions{ReadOnly: true}, permanent: permanentInSQLite}
+	return &Store{engine: e, write: write, read: read}, nil
+}
+
+func dsn(file string, q url.Values) string {
+	u := url.URL{Scheme: "file", Opaque: (&url.URL{Path: file}).EscapedPath(), RawQuery: q.Encode()}
+	return u.String()
+}
+
+// permanentInSQLite: what a row says is refused. Everything else (locked, full, gone,
+// read-only for now) may be over when it is tried again.
+func permanentInSQLite(err error) bool {
+	var e *sqlite.Error
+	if !errors.As(err, &e) {
+		return false
+	}
+	switch e.Code() & 0xff {
+	case sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_MISMATCH, sqlite3.SQLITE_TOOBIG, sqlite3.SQLITE_RANGE:
+		return true
+	}
+	return false
+}
+
+// Backup writes a copy of an SQLite database as it is at one instant, while it is in use.
+func (s *Store) Backup(file string) error {
+	if s.engine.name != "sqlite" {
+		return fmt.Errorf("back up: use pg_dump for PostgreSQL")
+	}
+	if _, err := s.read.Exec("VACUUM INTO $1", file); err != nil {
+		return fmt.Errorf("back up to %s: %w", file, err)
+	}
+	return nil
+}
