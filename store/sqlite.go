@@ -1,6 +1,7 @@
 package store
 
 import (
+	"context"
 	"database/sql"
 	"errors"
 	"fmt"
@@ -66,11 +67,26 @@ func permanentInSQLite(err error) bool {
 }
 
 // Backup writes a copy of an SQLite database as it is at one instant, while it is in use.
-func (s *Store) Backup(file string) error {
+// A file that is there already is not written over.
+func (s *Store) Backup(ctx context.Context, file string) error {
 	if s.engine.name != "sqlite" {
-		return fmt.Errorf("back up: use pg_dump for PostgreSQL")
+		return errors.New("back up: use pg_dump for PostgreSQL")
 	}
-	if _, err := s.read.Exec("VACUUM INTO $1", file); err != nil {
+	// A reader's connection, so that writers go on; for once it may write, to the copy.
+	err := func() error {
+		c, err := s.read.Conn(ctx)
+		if err != nil {
+			return err
+		}
+		defer c.Close()
+		if _, err := c.ExecContext(ctx, "PRAGMA query_only = 0"); err != nil {
+			return err
+		}
+		_, err = c.ExecContext(ctx, "VACUUM INTO $1", file)
+		_, again := c.ExecContext(context.WithoutCancel(ctx), "PRAGMA query_only = 1")
+		return errors.Join(err, again)
+	}()
+	if err != nil {
 		return fmt.Errorf("back up to %s: %w", file, err)
 	}
 	return nil
