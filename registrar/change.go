@@ -205,8 +205,11 @@ func (r *Registrar) Learn(bs ...Binding) {
 		if known := r.table.byID[b.ID]; known != nil && !b.Updated.After(known.Updated) {
 			continue
 		}
-		if !belongs(d, b.AOR) || at.Sub(b.Expires) > r.cfg.Grace || r.superseded(b) {
+		if at.Sub(b.Expires) > r.cfg.Grace || r.superseded(b) {
 			r.drop(b.ID)
+			continue
+		}
+		if !belongs(d, b.AOR) { // not deleted: the directory may be the one that is not complete yet
 			continue
 		}
 		if b.Node == r.cfg.Node && b.Protocol.Reliable() {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -163,6 +164,46 @@ func TestRestart(t *testing.T) {
 	})
 }
 
+// TestLearning: what is learned is not believed blindly, and what belongs to nobody yet is
+// not lost.
+func TestLearning(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		now := time.Now()
+		stored := func(id, extension string, end time.Duration) Binding {
+			return Binding{ID: id, AOR: AOR{"acme", extension, "desk"}, Contact: "sip:" + id + "@192.0.2.10", Source: udp(home).Remote, Updated: now.Add(-time.Minute), Expires: now.Add(end)}
+		}
+		k := &shelf{bs: map[string]Binding{
+			"live":     stored("live", "2001", time.Hour),
+			"ended":    stored("ended", "2001", -time.Hour),
+			"too old":  stored("too-old", "2001", -25*time.Hour),
+			"no owner": stored("no-owner", "2999", time.Hour),
+		}}
+		for id, b := range k.bs {
+			b.ID = id
+			k.bs[id] = b
+		}
+		r := registrarOf(campus(), Config{Keeper: k})
+		r.Start()
+		defer r.Close()
+		kept := k.kept()
+		if live, ended := r.Count(); live != 1 || ended != 1 {
+			t.Errorf("%d live, %d ended, want one each", live, ended)
+		}
+		_, old := kept["too old"]
+		if _, orphan := kept["no owner"]; old || !orphan || len(kept) != 3 {
+			t.Errorf("kept %v", kept)
+		}
+		newer := stored("live", "2001", 2*time.Hour)
+		newer.Updated, newer.CSeq = now, 7
+		older := newer
+		older.Updated, older.CSeq = now.Add(-time.Second), 6
+		r.Learn(newer, older)
+		if bs := r.Bindings("acme", "2001"); bs[0].CSeq != 7 {
+			t.Errorf("CSeq %d, want that of the newest", bs[0].CSeq)
+		}
+	})
+}
+
 // TestAnotherNodesFlow: a binding of another node is known and rung, but its flow is not
 // ours.
 func TestAnotherNodesFlow(t *testing.T) {
@@ -184,8 +225,9 @@ func TestAnotherNodesFlow(t *testing.T) {
 func TestDirectoryChange(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		k := &shelf{}
-		d := campus()
-		r := New(Config{Keeper: k, Directory: func() *org.Directory { return d }})
+		var d atomic.Pointer[org.Directory]
+		d.Store(campus())
+		r := New(Config{Keeper: k, Directory: d.Load})
 		r.Start()
 		defer r.Close()
 		p, q := dana(t, r, udp(home)), dana(t, r, udp("192.0.2.20:5060"))
@@ -193,11 +235,11 @@ func TestDirectoryChange(t *testing.T) {
 		status(t, p.register("Contact: <sip:dana@192.0.2.10>"), 200)
 		status(t, q.register("Contact: <sip:eli@192.0.2.20>"), 200)
 
-		d = campus(func(o *org.Organisation) {
+		d.Store(campus(func(o *org.Organisation) {
 			o.Extensions[0].Devices[0].Password = "changed"
 			o.Extensions[1].Devices = nil
-		})
-		r.Apply(d)
+		}))
+		r.Apply(d.Load())
 		if got := r.Contacts("acme", "2001"); len(got) != 1 {
 			t.Errorf("a changed password ends the binding: %v", got)
 		}
