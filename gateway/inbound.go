@@ -20,10 +20,15 @@ type Inbound struct {
 	From        Peer
 	Transport   string
 	Priority    string
-	Geolocation []string
-	Parts       []Part
-	SDP         string
-	Malformed   string // what a strict element would refuse the request for; an emergency is taken all the same
+	// Identifiers of the emergency the call already has, in the form of NENA-STA-010.3f
+	// s2.1.6; they are kept (standards wO1). Empty: it gets them here.
+	CallID, IncidentID string
+	CallInfo           []string // references to additional data (RFC 7852)
+	Geolocation        []string
+	GeolocationRouting string
+	Parts              []Part
+	SDP                string
+	Malformed          string // what a strict element would refuse the request for; an emergency is taken all the same
 }
 
 // Claim is who a request says is calling.
@@ -39,7 +44,27 @@ type Part struct {
 	ContentType string
 	ContentID   string // without brackets
 	Disposition string
+	Headers     []string // its other header lines, as they came
 	Content     []byte
+	Inside      []Part // of a multipart, to look into; what is passed on is Content
+}
+
+// all are the parts of the body, those inside others too (RFC 6442 s4.1: a location may be in any).
+func (in Inbound) all() []Part {
+	var ps []Part
+	var add func([]Part)
+	add = func(more []Part) {
+		for _, p := range more {
+			ps = append(ps, p)
+			add(p.Inside)
+		}
+	}
+	add(in.Parts)
+	return ps
+}
+
+func (in Inbound) carried() Carried {
+	return Carried{Geolocation: in.Geolocation, GeolocationRouting: in.GeolocationRouting, CallInfo: in.CallInfo, Parts: in.Parts}
 }
 
 func (in Inbound) claim(header string) (Claim, bool) {

@@ -59,14 +59,19 @@ type arrived struct {
 }
 
 // ingress takes the configuration the call keeps, names the call and says where it came
-// from. A proxy's own address and port go before a registration, and that before the
-// wider claims of addresses: the nearest evidence counts.
+// from. The flow of a registration goes before the peers of a trunk, those before what its
+// proxies resolve to, and that before a site's networks: the nearest evidence counts.
 func (g *Gateway) ingress(in Inbound) arrived {
 	a := arrived{in: in, dir: g.Directory.Current()}
 	a.header = cdr.Header{ID: g.NewID("call"), SIPCallID: in.SIPCallID, ReceivedAt: in.At, Dialled: in.RequestURI,
 		Source: in.From.Source.String(), Transport: in.Transport, Node: g.Node, Config: a.dir.Version}
-	a.header.CallID = fmt.Sprintf("urn:emergency:uid:callid:%s:%s", a.header.ID, g.Domain)
-	a.header.IncidentID = fmt.Sprintf("urn:emergency:uid:incidentid:%s:%s", g.NewID("incident"), g.Domain)
+	// Identifiers the call has already are kept (NENA-STA-010.3f s2.1.6, s2.1.7).
+	if a.header.CallID = in.CallID; in.CallID == "" {
+		a.header.CallID = fmt.Sprintf("urn:emergency:uid:callid:%s:%s", a.header.ID, g.Domain)
+	}
+	if a.header.IncidentID = in.IncidentID; in.IncidentID == "" {
+		a.header.IncidentID = fmt.Sprintf("urn:emergency:uid:incidentid:%s:%s", g.NewID("incident"), g.Domain)
+	}
 	a.origin = g.originOf(a.dir, in)
 	a.trace.Because(trace.Ingress, "R15", "", in.From.Source.String(), "from the %s", a.origin)
 	a.proxies = g.Trunks.Order

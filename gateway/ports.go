@@ -108,8 +108,10 @@ type Outgoing struct {
 
 // Carried is what came with the call and is passed on as it is.
 type Carried struct {
-	Geolocation []string // header values
-	Parts       []Part   // body parts other than SDP
+	Geolocation        []string // header values
+	GeolocationRouting string
+	CallInfo           []string // header values
+	Parts              []Part   // body parts other than SDP
 }
 
 // Media anchors the media of a call.

@@ -197,7 +197,7 @@ func (i identified) carried() []location.Carried {
 			cs = append(cs, location.Carried{Reference: uri, From: from, Trusted: trusted})
 		}
 	}
-	for _, p := range i.in.Parts {
+	for _, p := range i.in.all() {
 		if !strings.HasPrefix(strings.ToLower(p.ContentType), "application/pidf+xml") {
 			continue
 		}
