@@ -173,6 +173,26 @@ func TestL1PostgresGone(t *testing.T) {
 	<-ended
 }
 
+// S1: nodes that start together find one database.
+func TestNodesStartTogether(t *testing.T) {
+	url := storetest.Postgres(t).Database(t)
+	errs := make(chan error)
+	for range 4 {
+		go func() {
+			s, err := store.Open(context.Background(), url)
+			if err == nil {
+				err = errors.Join(s.Ping(context.Background()), s.Close())
+			}
+			errs <- err
+		}()
+	}
+	for range 4 {
+		if err := <-errs; err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 // What was written before the process was killed in the middle of a batch is whole.
 func TestABatchIsWrittenWholeOrNotAtAll(t *testing.T) {
 	for _, engine := range []string{"sqlite", "postgres"} {

@@ -8,6 +8,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	_ "github.com/jackc/pgx/v5/stdlib" // the driver "pgx"
 	"github.com/pressly/goose/v3"
+	"github.com/pressly/goose/v3/lock"
 )
 
 func openPostgres(url string) (*Store, error) {
@@ -18,7 +19,12 @@ func openPostgres(url string) (*Store, error) {
 	db.SetMaxOpenConns(16)
 	db.SetMaxIdleConns(4)
 	db.SetConnMaxLifetime(30 * time.Minute)
-	e := engine{name: "postgres", dialect: goose.DialectPostgres, permanent: permanentInPostgres,
+	// Nodes that start together migrate one after the other.
+	locker, err := lock.NewPostgresSessionLocker()
+	if err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	e := engine{name: "postgres", dialect: goose.DialectPostgres, migrate: []goose.ProviderOption{goose.WithSessionLocker(locker)}, permanent: permanentInPostgres,
 		snapshot: sql.TxOptions{ReadOnly: true, Isolation: sql.LevelRepeatableRead}}
 	return &Store{engine: e, write: db, read: db}, nil
 }

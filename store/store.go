@@ -41,6 +41,7 @@ type Store struct {
 type engine struct {
 	name    string
 	dialect goose.Dialect
+	migrate []goose.ProviderOption
 	// snapshot begins a transaction that sees one state of everything.
 	snapshot sql.TxOptions
 	// permanent says whether writing the same again will fail again.
@@ -77,7 +78,8 @@ func (s *Store) migrate(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	p, err := goose.NewProvider(s.engine.dialect, s.write, folder, goose.WithSlog(slog.New(slog.DiscardHandler)), goose.WithDisableGlobalRegistry(true))
+	options := append([]goose.ProviderOption{goose.WithSlog(slog.New(slog.DiscardHandler)), goose.WithDisableGlobalRegistry(true)}, s.engine.migrate...)
+	p, err := goose.NewProvider(s.engine.dialect, s.write, folder, options...)
 	if err != nil {
 		return fmt.Errorf("migrate: %w", err)
 	}
