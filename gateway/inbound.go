@@ -10,16 +10,16 @@ import (
 
 // Inbound is an INVITE that begins a call, as the signalling hands it over.
 type Inbound struct {
-	At          time.Time
-	SIPCallID   string
-	RequestURI  string            // as written
-	Dialled     shortcode.Dialled // the request-URI
-	To          shortcode.Dialled // the To header, which may name the service (standards wR5)
-	Domain      string            // the host of the From URI
-	Claims      []Claim
-	From        Peer
-	Transport   string
-	Priority    string
+	At         time.Time
+	SIPCallID  string
+	RequestURI string            // as written
+	Dialled    shortcode.Dialled // the request-URI
+	To         shortcode.Dialled // the To header, which may name the service (standards wR5)
+	Domain     string            // the host of the From URI
+	Claims     []Claim
+	From       Peer
+	Transport  string
+	Priority   string
 	// Identifiers of the emergency the call already has, in the form of NENA-STA-010.3f
 	// s2.1.6; they are kept (standards wO1). Empty: it gets them here.
 	CallID, IncidentID string
