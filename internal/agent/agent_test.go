@@ -326,6 +326,9 @@ func TestVoicesAndKeys(t *testing.T) {
 		if got := c.Pressed(); got != "7" {
 			t.Errorf("the caller heard the keys %q", got)
 		}
+		if got := b.Keys(); len(got) != 1 || got[0].Key != '7' || got[0].At.Sub(w.start) != 5*time.Second {
+			t.Errorf("the callee pressed %v", got)
+		}
 		if l := audiotest.Level(b.Heard(), 400); l < 0.1 {
 			t.Errorf("the callee hears the caller's tone at %.3f", l)
 		}

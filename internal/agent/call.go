@@ -197,6 +197,19 @@ func (c *Call) Pressed() string {
 	return string(v.pressed)
 }
 
+// Keys are the keys we pressed.
+func (c *Call) Keys() []Key {
+	c.mu.Lock()
+	v := c.voice
+	c.mu.Unlock()
+	if v == nil {
+		return nil
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return append([]Key(nil), v.sent...)
+}
+
 // Press sends a key and returns when it is up again.
 func (c *Call) Press(key rune) error {
 	c.mu.Lock()

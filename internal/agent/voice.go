@@ -36,6 +36,12 @@ func Tone(hertz float64) Sound {
 	return rtp.Tone{Bursts: []rtp.Burst{{Hertz: []float64{hertz}, For: time.Second}}, Repeat: true}
 }
 
+// Key is a key that was pressed.
+type Key struct {
+	At  time.Time
+	Key rune
+}
+
 // mostHeard bounds what is kept of a call: ten minutes.
 const mostHeard = 10 * 60 * rtp.SampleRate
 
@@ -64,6 +70,7 @@ type voice struct {
 	header   rtp.Header
 	heard    []int16
 	pressed  []rune
+	sent     []Key
 	event    uint32 // the timestamp of the key heard last
 	events   int
 }
@@ -153,6 +160,7 @@ func (v *voice) press(ctx context.Context, key rune) error {
 		return errNoKeys
 	}
 	v.pressing = true
+	v.sent = append(v.sent, Key{time.Now(), key})
 	v.mu.Unlock()
 	n := 0
 	rtp.Pace(ctx, func(time.Time) bool {
