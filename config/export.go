@@ -14,6 +14,7 @@ func YAML(v any) ([]byte, error) {
 	var text bytes.Buffer
 	e := json.NewEncoder(&text)
 	e.SetEscapeHTML(false)
+	e.SetIndent("", " ") // on one line, all of it could be the key of a mapping until the parser has read it
 	if err := e.Encode(v); err != nil {
 		return nil, fmt.Errorf("write as YAML: %w", err)
 	}

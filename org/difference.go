@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"reflect"
 	"slices"
 	"strings"
 )
@@ -83,6 +84,9 @@ func (d Difference) String() string {
 // false where there is none.
 func Compare(key ObjectKey, before, after any) (Difference, bool) {
 	d := Difference{ObjectKey: key, Change: Changed}
+	if reflect.DeepEqual(before, after) {
+		return d, false // most are, and looking closer takes a hundred times as long
+	}
 	switch {
 	case before == nil:
 		d.Change = Added
@@ -115,15 +119,16 @@ func Compare(key ObjectKey, before, after any) (Difference, bool) {
 // removed, then what is changed, moved and added in the order of the new one.
 func Differences(before, after *Organisation) []Difference {
 	var ds []Difference
-	was, is := index(before), index(after)
-	for _, x := range before.Objects() {
+	old, now := before.Objects(), after.Objects()
+	was, is := index(old), index(now)
+	for _, x := range old {
 		if _, stays := is[x.ObjectKey]; !stays {
 			d, _ := Compare(x.ObjectKey, x.Value, nil)
 			ds = append(ds, d)
 		}
 	}
-	moved := movedKeys(before, after, was, is)
-	for _, x := range after.Objects() {
+	moved := movedKeys(old, now, was, is)
+	for _, x := range now {
 		if d, differs := Compare(x.ObjectKey, was[x.ObjectKey], x.Value); differs {
 			ds = append(ds, d)
 		} else if moved[x.ObjectKey] {
@@ -133,9 +138,9 @@ func Differences(before, after *Organisation) []Difference {
 	return ds
 }
 
-func index(o *Organisation) map[ObjectKey]any {
-	m := map[ObjectKey]any{}
-	for _, x := range o.Objects() {
+func index(objects []Object) map[ObjectKey]any {
+	m := make(map[ObjectKey]any, len(objects))
+	for _, x := range objects {
 		if _, twice := m[x.ObjectKey]; !twice {
 			m[x.ObjectKey] = x.Value
 		}
@@ -145,19 +150,20 @@ func index(o *Organisation) map[ObjectKey]any {
 
 // movedKeys are the objects both have that stand in another order. Where one is put in
 // front of all the others, it is that one that has moved and not the others.
-func movedKeys(before, after *Organisation, was, is map[ObjectKey]any) map[ObjectKey]bool {
+func movedKeys(before, after []Object, was, is map[ObjectKey]any) map[ObjectKey]bool {
 	moved := map[ObjectKey]bool{}
-	for _, kind := range ObjectKinds() {
-		common := func(o *Organisation, in map[ObjectKey]any) []ObjectKey {
-			var keys []ObjectKey
-			for _, x := range o.Objects() {
-				if _, both := in[x.ObjectKey]; both && x.Kind == kind {
-					keys = append(keys, x.ObjectKey)
-				}
+	both := func(objects []Object, in map[ObjectKey]any) map[ObjectKind][]ObjectKey {
+		keys := map[ObjectKind][]ObjectKey{}
+		for _, x := range objects {
+			if _, there := in[x.ObjectKey]; there {
+				keys[x.Kind] = append(keys[x.Kind], x.ObjectKey)
 			}
-			return keys
 		}
-		old, now := common(before, is), common(after, was)
+		return keys
+	}
+	olds, nows := both(before, is), both(after, was)
+	for kind, old := range olds {
+		now := nows[kind]
 		for len(old) > 0 && len(now) > 0 {
 			if old[0] == now[0] {
 				old, now = old[1:], now[1:]

@@ -62,14 +62,16 @@ func TestObjectsMakeTheOrganisationAgain(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := again.AddJSON(x.Kind, text); err != nil {
+		v, err := ParseObject(x.Kind, text)
+		if err != nil {
 			t.Fatal(err)
 		}
+		again.Put(v)
 	}
 	if !reflect.DeepEqual(o, again) {
 		t.Errorf("made %+v of %+v", again, o)
 	}
-	if again.AddJSON("phone", []byte("{}")) == nil {
+	if _, err := ParseObject("phone", []byte("{}")); err == nil {
 		t.Error("an unknown kind was taken")
 	}
 }

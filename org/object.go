@@ -69,46 +69,67 @@ func add[T any](to []Object, kind ObjectKind, from []T, name func(*T) string) []
 	return to
 }
 
-// AddJSON puts an object, as its JSON, at the end of those of its kind.
-func (o *Organisation) AddJSON(kind ObjectKind, text []byte) error {
-	var err error
+// ParseObject reads an object of a kind from its JSON. The value is a pointer.
+func ParseObject(kind ObjectKind, text []byte) (any, error) {
+	var v any
 	switch kind {
 	case ObjectAccount:
-		o.Account = &Account{}
-		err = json.Unmarshal(text, o.Account)
+		v = &Account{}
 	case ObjectAddress:
-		o.Addresses, err = appendJSON(o.Addresses, text)
+		v = &location.Address{}
 	case ObjectTrunk:
-		o.Trunks, err = appendJSON(o.Trunks, text)
+		v = &Trunk{}
 	case ObjectNumber:
-		o.Numbers, err = appendJSON(o.Numbers, text)
+		v = &Number{}
 	case ObjectSite:
-		o.Sites, err = appendJSON(o.Sites, text)
+		v = &Site{}
 	case ObjectLocation:
-		o.Locations, err = appendJSON(o.Locations, text)
+		v = &location.Company{}
 	case ObjectQueue:
-		o.Queues, err = appendJSON(o.Queues, text)
+		v = &Queue{}
 	case ObjectSIPGroup:
-		o.SIPGroups, err = appendJSON(o.SIPGroups, text)
+		v = &SIPGroup{}
 	case ObjectRule:
-		o.Rules, err = appendJSON(o.Rules, text)
+		v = &Rule{}
 	case ObjectExtension:
-		o.Extensions, err = appendJSON(o.Extensions, text)
+		v = &Extension{}
 	case ObjectAlert:
-		o.Alerts, err = appendJSON(o.Alerts, text)
+		v = &AlertRule{}
 	default:
-		return fmt.Errorf("read object: there is no kind %q", kind)
+		return nil, fmt.Errorf("read object: there is no kind %q", kind)
 	}
-	if err != nil {
-		return fmt.Errorf("read %s: %w", kind, err)
+	if err := json.Unmarshal(text, v); err != nil {
+		return nil, fmt.Errorf("read %s: %w", kind, err)
 	}
-	return nil
+	return v, nil
 }
 
-func appendJSON[T any](to []T, text []byte) ([]T, error) {
-	var v T
-	if err := json.Unmarshal(text, &v); err != nil {
-		return to, err
+// Put puts an object at the end of those of its kind.
+func (o *Organisation) Put(value any) {
+	switch v := value.(type) {
+	case *Account:
+		o.Account = v
+	case *location.Address:
+		o.Addresses = append(o.Addresses, *v)
+	case *Trunk:
+		o.Trunks = append(o.Trunks, *v)
+	case *Number:
+		o.Numbers = append(o.Numbers, *v)
+	case *Site:
+		o.Sites = append(o.Sites, *v)
+	case *location.Company:
+		o.Locations = append(o.Locations, *v)
+	case *Queue:
+		o.Queues = append(o.Queues, *v)
+	case *SIPGroup:
+		o.SIPGroups = append(o.SIPGroups, *v)
+	case *Rule:
+		o.Rules = append(o.Rules, *v)
+	case *Extension:
+		o.Extensions = append(o.Extensions, *v)
+	case *AlertRule:
+		o.Alerts = append(o.Alerts, *v)
+	default:
+		panic(fmt.Sprintf("org: %T is not an object", value))
 	}
-	return append(to, v), nil
 }

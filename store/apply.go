@@ -1,7 +1,6 @@
 package store
 
 import (
-	"bytes"
 	"context"
 	"database/sql"
 	"encoding/json"
@@ -108,10 +107,8 @@ func (m *merge) take(x org.Object, position int64) error {
 		m.after.objects[x.ObjectKey] = wanted
 		return nil
 	}
-	differs, d, err := compare(old, x)
-	if err != nil {
-		return err
-	}
+	// Another order of fields, or one that an older version did not know, is no difference.
+	d, differs := org.Compare(x.ObjectKey, old.value, x.Value)
 	switch {
 	case !differs:
 		wanted = old
@@ -124,19 +121,6 @@ func (m *merge) take(x org.Object, position int64) error {
 	wanted.position = position
 	m.after.objects[x.ObjectKey] = wanted
 	return nil
-}
-
-func compare(old stored, x org.Object) (bool, org.Difference, error) {
-	if text, err := json.Marshal(x.Value); err == nil && bytes.Equal(text, old.content) {
-		return false, org.Difference{}, nil
-	}
-	// Another order of fields, or one that an older version did not know, is no difference.
-	var o org.Organisation
-	if err := o.AddJSON(old.Kind, old.content); err != nil {
-		return false, org.Difference{}, fmt.Errorf("%s: %w", old.ObjectKey, err)
-	}
-	d, differs := org.Compare(x.ObjectKey, o.Objects()[0].Value, x.Value)
-	return differs, d, nil
 }
 
 // silent is what becomes of an object that the file does not name.
@@ -189,7 +173,7 @@ func (s *Store) Change(ctx context.Context, c Change) (Result, error) {
 				last += room
 				old = stored{Provenance: Provenance{ObjectKey: x.ObjectKey, CreatedFrom: c.Origin, CreatedBy: c.By}, position: last}
 			}
-			old.content, old.ChangedFrom, old.ChangedBy, old.ChangedAt = content, c.Origin, c.By, s.now().UTC()
+			old.content, old.value, old.ChangedFrom, old.ChangedBy, old.ChangedAt = content, nil, c.Origin, c.By, s.now().UTC()
 			after.objects[x.ObjectKey] = old
 		}
 		for _, key := range c.Remove {

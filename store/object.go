@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"database/sql"
-	"encoding/json"
 	"fmt"
 	"slices"
 
@@ -17,13 +16,21 @@ type stored struct {
 	Provenance
 	position int64
 	content  []byte // JSON; nil where history says that it was removed
+	value    any    // what the content says, read once
+}
+
+// read gives the object its value.
+func (s *stored) read() (err error) {
+	if s.value == nil {
+		s.value, err = org.ParseObject(s.Kind, s.content)
+	}
+	return err
 }
 
 // personal says whether it is a user's own: an apply never removes it.
 func (s stored) personal() bool {
-	var a location.Address
-	return s.Kind == org.ObjectAddress && json.Unmarshal(s.content, &a) == nil &&
-		(a.Level == location.LevelPersonal || a.Level == location.LevelPending)
+	a, ok := s.value.(*location.Address)
+	return ok && (a.Level == location.LevelPersonal || a.Level == location.LevelPending)
 }
 
 const objectColumns = "kind, name, position, content, created_from, created_by, created_at, changed_from, changed_by, changed_at, version"
@@ -66,9 +73,10 @@ func (h holding) list() []stored {
 func (h holding) organisation() (org.Organisation, error) {
 	var o org.Organisation
 	for _, s := range h.list() {
-		if err := o.AddJSON(s.Kind, s.content); err != nil {
+		if err := s.read(); err != nil {
 			return o, fmt.Errorf("%s of %s: %w", s.ObjectKey, h.account, err)
 		}
+		o.Put(s.value)
 	}
 	return o, nil
 }
@@ -82,6 +90,9 @@ func holdings(ctx context.Context, tx *sql.Tx) (map[string]holding, error) {
 		s, err := scanObject(rows, &account)
 		if err != nil {
 			return err
+		}
+		if err := s.read(); err != nil {
+			return fmt.Errorf("%s of %s: %w", s.ObjectKey, account, err)
 		}
 		if all[account].objects == nil {
 			all[account] = holding{account, map[org.ObjectKey]stored{}}
