@@ -110,6 +110,7 @@ func (l *leg) quiet(lines []spoken) {
 	for _, st := range l.streams {
 		if !slices.ContainsFunc(lines, func(out spoken) bool { return out.stream == st }) {
 			st.send = nil
+			st.quiet.means = asAgreed
 			st.negotiate(line{})
 		}
 	}

@@ -36,12 +36,14 @@
 // must branch on: no port is free, the session has ended, or an answer is asked for where
 // nothing was offered. Ports that are still draining are taken before a call is refused.
 //
-// A party whose media stops does not end anything here: Session.LastHeard says when it
-// was heard last, and whoever decides about calls decides about that.
+// A party whose media stops does not end anything here: Session.OnLost tells whoever
+// decides about calls when neither RTP nor RTCP has come for a while from a party that
+// was heard before and has no reason to be silent, and when it is heard again.
 //
 // # Who runs
 //
 // One goroutine reads each socket and forwards what it read, without a queue and without
-// allocating; one goroutine paces each sound being played. Release and Close wait for
-// them, so functions given to a Session must not call back into it.
+// allocating; one goroutine paces each sound being played; one, for all sessions, looks
+// once a second for parties that were lost. Release and Close wait for them, so functions
+// given to a Session must not call back into it.
 package media

@@ -37,6 +37,7 @@ type Anchor struct {
 	mu       sync.Mutex
 	closed   bool
 	sessions map[*Session]struct{}
+	watch    *watch // begun by the first session that asks
 }
 
 // New makes an anchor. It opens no socket.
@@ -102,11 +103,16 @@ func (a *Anchor) Load() (sessions, lent, draining int) {
 func (a *Anchor) Close() error {
 	a.mu.Lock()
 	a.closed = true
+	watching := a.watch
+	a.watch = nil
 	open := make([]*Session, 0, len(a.sessions))
 	for s := range a.sessions {
 		open = append(open, s)
 	}
 	a.mu.Unlock()
+	if watching != nil {
+		watching.end()
+	}
 	var errs []error
 	for _, s := range open {
 		errs = append(errs, s.Close())

@@ -2,6 +2,7 @@ package media
 
 import (
 	"slices"
+	"time"
 
 	"github.com/tocsin-sip/tocsin/rtp"
 	"github.com/tocsin-sip/tocsin/trace"
@@ -196,6 +197,7 @@ func (s *Session) SetAnswer(id LegID, body []byte) ([]trace.Degradation, error) 
 		}
 		if !ok || theirs.declined || !theirs.relayed() {
 			own.stream.send = nil
+			own.stream.quiet.means = asAgreed
 			own.stream.negotiate(line{})
 			if own.key.kind == "audio" {
 				notes = append(notes, degraded("audio-declined", "%s has declined audio", id))
@@ -255,6 +257,7 @@ func (l *leg) settle(st *stream, theirs line) []trace.Degradation {
 		theirs.addr, theirs.control = line{}.addr, line{}.control
 	}
 	st.hold = !theirs.receives
+	st.quiet = silence{since: time.Now(), means: meaning(theirs)}
 	st.setClock()
 	st.negotiate(theirs)
 	return notes

@@ -41,7 +41,7 @@ func (s *Session) Play(id LegID, sound Sound) (*Playback, error) {
 	p := &Playback{feed: s.feeds, cancel: cancel, ended: make(chan struct{}), gone: make(chan struct{})}
 	l.playing = p
 	s.route()
-	s.sounds.Go(func() { p.run(ctx, l, sound) })
+	s.busy.Go(func() { p.run(ctx, l, sound) })
 	s.mu.Unlock()
 	if before != nil {
 		before.stop()

@@ -38,7 +38,8 @@ type Session struct {
 	closed bool
 	legs   map[LegID]*leg
 	feeds  int // the last number given to a feed
-	sounds sync.WaitGroup
+	lost   *onLost
+	busy   sync.WaitGroup // sounds, and news of losses
 }
 
 // leg is one party of the call. Session.mu guards it.
@@ -57,6 +58,7 @@ type leg struct {
 
 	hears   LegID
 	playing *Playback
+	lost    bool // and it was told
 }
 
 // localLine is an m-line of ours.
@@ -170,7 +172,7 @@ func (s *Session) Close() error {
 	for id, l := range legs {
 		errs = append(errs, l.end(playing[id]))
 	}
-	s.sounds.Wait()
+	s.busy.Wait()
 	s.anchor.mu.Lock()
 	delete(s.anchor.sessions, s)
 	s.anchor.mu.Unlock()

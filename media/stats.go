@@ -13,6 +13,7 @@ type counts struct {
 	packets, octets, lost, sent, unsent atomic.Uint64
 	malformed, foreign, stray           atomic.Uint64
 	last                                atomic.Int64 // UnixNano; zero for never
+	reported                            atomic.Int64 // when the last RTCP came, likewise
 }
 
 // sequence follows the sequence numbers of one source (RFC 3550 A.1).

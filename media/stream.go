@@ -37,6 +37,7 @@ type stream struct {
 	receive []format // what the payload types we announced mean; guarded by Session.mu
 	send    []format // what the party takes, in its numbers; likewise
 	hold    bool     // the party does not want to receive; likewise
+	quiet   silence  // what its silence means; likewise
 
 	route   atomic.Pointer[route]
 	target  atomic.Pointer[netip.AddrPort] // where we send media; nil: not known yet
@@ -291,6 +292,7 @@ func (st *stream) report(from netip.AddrPort, packet []byte) {
 		st.counts.stray.Add(1)
 		return
 	}
+	st.counts.reported.Store(time.Now().UnixNano())
 	// RFC 4961: reports go back to where they come from.
 	if at := st.control.Load(); at == nil || *at != from {
 		set(&st.control, from)
