@@ -25,7 +25,7 @@ func (g *Gateway) execute(a assigned, caller Caller) *run {
 	r.step(call.Event{Kind: call.Started, Leg: call.Caller, At: time.Now()})
 	r.anchor.Listen(r.happen)
 	caller.ReportTo(reporter{r, call.Caller})
-	go r.loop()
+	g.runs.Go(r.loop)
 	return r
 }
 
@@ -42,57 +42,85 @@ func (r *run) open(at time.Time, d cdr.Decided) {
 
 // refuse is the end of a call whose settings name nobody (R2).
 func (g *Gateway) refuse(d decided, caller Caller) {
-	d.trace.Because(trace.Execute, "R2", "", "", "refused: %s", d.plan.Refuse)
-	g.turnAway(d.header, d.record(), caller, 403, d.plan.Refuse)
-	g.Notifier.Tell(Notice{Header: d.header, Decided: d.record(), Text: "an emergency call was refused: " + d.plan.Refuse})
+	no := d.answer()
+	r := d.turnedAway(no)
+	g.turnAway(d.header, r, caller, no)
+	g.Notifier.Tell(Notice{Header: d.header, Decided: r, Text: "an emergency call was refused: " + no.why})
 }
 
-// aside is where calls go that are no emergencies, or come from nowhere we know.
-func (g *Gateway) aside(c classified, caller Caller) {
+// answer is the response to a call that dials nobody, with the rule that says so.
+type answer struct {
+	code      int
+	rule, why string
+}
+
+func (d decided) answer() answer { return answer{403, "R2", d.plan.Refuse} }
+
+// answer says where calls go that are no emergencies, or come from nowhere we know.
+func (c classified) answer() answer {
 	switch {
-	case c.origin.kind == fromNowhere || c.origin.account == nil:
-		g.strangers(c, caller)
+	case c.stranger():
+		return answer{403, "R15", "no registration, trunk or site network covers this address"}
 	case c.in.Malformed != "":
-		g.turnAway(c.header, c.record(), caller, 400, c.in.Malformed)
+		return answer{400, "", c.in.Malformed}
 	case c.class.Kind == dialplan.Test:
-		g.turnAway(c.header, c.record(), caller, 404, "test calls are not answered yet")
-	default:
-		// Tocsin is not a PBX: 404, or 302 to the site's PBX where one is named.
-		if s := c.origin.site; s != nil && s.PBX != "" && c.origin.kind == fromRegistration {
-			g.turnAway(c.header, c.record(), caller, 302, s.PBX)
-			return
-		}
-		g.turnAway(c.header, c.record(), caller, 404, "no such number")
+		return answer{404, "", "test calls are not answered yet"}
 	}
+	// Tocsin is not a PBX: 404, or 302 to the site's PBX where one is named.
+	if s := c.origin.site; s != nil && s.PBX != "" && c.origin.kind == fromRegistration {
+		return answer{302, "", s.PBX}
+	}
+	return answer{404, "", "no such number"}
 }
 
-// strangers is R15's last rule: 403, counted, and the first of a burst is told.
-func (g *Gateway) strangers(c classified, caller Caller) {
+func (c classified) stranger() bool { return c.origin.kind == fromNowhere || c.origin.account == nil }
+
+// turnedAway is the record of a call that dials nobody. The trace ends with the answer.
+func (c classified) turnedAway(no answer) cdr.Decided {
+	c.trace.Because(trace.Execute, no.rule, "", "", "answered %d: %s", no.code, no.why)
+	r := c.record()
+	r.Refused = no.code
+	return r
+}
+
+func (d decided) turnedAway(no answer) cdr.Decided {
+	d.trace.Because(trace.Execute, no.rule, "", "", "answered %d: %s", no.code, no.why)
+	r := d.record()
+	r.Refused = no.code
+	return r
+}
+
+// aside takes the calls that leave at classify.
+func (g *Gateway) aside(c classified, caller Caller) {
+	no := c.answer()
+	if !c.stranger() {
+		g.turnAway(c.header, c.turnedAway(no), caller, no)
+		return
+	}
+	// R15: counted, and the first of a burst is told.
 	g.mu.Lock()
 	g.count.Strangers++
 	first := c.in.At.Sub(g.count.lastStranger) > strangerBurst
 	g.count.lastStranger = c.in.At
 	g.mu.Unlock()
-	const why = "no registration, trunk or site network covers this address"
 	if !first {
-		caller.End(403, why)
+		caller.End(no.code, no.why)
 		return
 	}
-	c.trace.Because(trace.Classify, "R15", "", c.in.From.Source.String(), "refused: %s", why)
-	g.turnAway(c.header, c.record(), caller, 403, why)
-	g.Notifier.Tell(Notice{Header: c.header, Decided: c.record(), Text: "calls from an address nobody vouches for: " + c.in.From.Source.String()})
+	r := c.turnedAway(no)
+	g.turnAway(c.header, r, caller, no)
+	g.Notifier.Tell(Notice{Header: c.header, Decided: r, Text: "calls from an address nobody vouches for: " + c.in.From.Source.String()})
 }
 
 // strangerBurst is how long it must have been quiet for the next stranger to be told of.
 const strangerBurst = time.Minute
 
 // turnAway ends a call that dials nobody, with a record.
-func (g *Gateway) turnAway(h cdr.Header, d cdr.Decided, caller Caller, code int, why string) {
-	caller.End(code, why)
-	d.Refused = code
+func (g *Gateway) turnAway(h cdr.Header, d cdr.Decided, caller Caller, no answer) {
+	caller.End(no.code, no.why)
 	chain := cdr.NewChain(h.ID, g.Salt)
-	end := call.Action{Kind: call.End, Outcome: call.Rejected, Text: why}
-	reject := call.Action{Kind: call.Reject, Code: code, Text: why}
+	end := call.Action{Kind: call.End, Outcome: call.Rejected, Text: no.why}
+	reject := call.Action{Kind: call.Reject, Code: no.code, Text: no.why}
 	for _, c := range []cdr.Content{{Header: &h}, {Decided: &d}, {Event: &call.Event{Kind: call.Started, Leg: call.Caller, At: h.ReceivedAt}}, {Action: &reject}, {Action: &end}} {
 		if e, err := chain.Append(h.ReceivedAt, c); err == nil {
 			g.Journal.Append(e)
@@ -170,4 +198,12 @@ func (g *Gateway) Drain(ctx context.Context) error {
 		g.empty.Wait()
 	}
 	return ctx.Err()
+}
+
+// Close ends the calls that still go on, without a word to anybody: their journals hold
+// what a restart needs (S3). Nobody may hand calls over any more. It can be called again.
+func (g *Gateway) Close() error {
+	g.end.Do(func() { close(g.ends) })
+	g.runs.Wait()
+	return nil
 }

@@ -38,6 +38,9 @@ type Gateway struct {
 	live  map[string]*run
 	empty *sync.Cond
 	count Counts
+	ends  chan struct{} // closed when runs are to end
+	end   sync.Once
+	runs  sync.WaitGroup
 }
 
 // New is a gateway over its ports.
@@ -57,7 +60,7 @@ func New(p Ports, c Config) *Gateway {
 	if c.NewID == nil {
 		c.NewID = randomID
 	}
-	g := &Gateway{Ports: p, Config: c, live: map[string]*run{}}
+	g := &Gateway{Ports: p, Config: c, live: map[string]*run{}, ends: make(chan struct{})}
 	g.empty = sync.NewCond(&g.mu)
 	return g
 }
@@ -90,9 +93,12 @@ func (g *Gateway) Handle(in Inbound, caller Caller) {
 func (g *Gateway) Explain(in Inbound) cdr.Decided {
 	class := classify(g.ingress(in))
 	if !class.toBeHelped() {
-		return class.record()
+		return class.turnedAway(class.answer())
 	}
 	plan := decide(locate(identify(class)))
+	if plan.refused() {
+		return plan.turnedAway(plan.answer())
+	}
 	return g.wouldAssign(plan).record()
 }
 

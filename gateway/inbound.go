@@ -49,6 +49,14 @@ type Part struct {
 	Inside      []Part // of a multipart, to look into; what is passed on is Content
 }
 
+// seenFrom is the address as evidence; a question that is no call may come from nowhere.
+func (in Inbound) seenFrom() string {
+	if !in.From.Source.IsValid() {
+		return ""
+	}
+	return in.From.Source.String()
+}
+
 // all are the parts of the body, those inside others too (RFC 6442 s4.1: a location may be in any).
 func (in Inbound) all() []Part {
 	var ps []Part

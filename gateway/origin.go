@@ -44,7 +44,15 @@ func (o origin) String() string {
 	case fromSite:
 		return "networks of site " + o.site.Name
 	}
-	return "nowhere we know"
+	return "an address nobody vouches for"
+}
+
+// named is the origin within a sentence.
+func (o origin) named() string {
+	if o.kind == fromNowhere {
+		return o.String()
+	}
+	return "the " + o.String()
 }
 
 // arrived is a call at the door.
@@ -73,7 +81,7 @@ func (g *Gateway) ingress(in Inbound) arrived {
 		a.header.IncidentID = fmt.Sprintf("urn:emergency:uid:incidentid:%s:%s", g.NewID("incident"), g.Domain)
 	}
 	a.origin = g.originOf(a.dir, in)
-	a.trace.Because(trace.Ingress, "R15", "", in.From.Source.String(), "from the %s", a.origin)
+	a.trace.Because(trace.Ingress, "R15", "", in.seenFrom(), "from %s", a.origin.named())
 	a.proxies = g.Trunks.Order
 	if v := a.origin.account; v != nil {
 		a.reach = func(x string) []policy.Contact { return g.Registrations.Contacts(v.Name(), x) }

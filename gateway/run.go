@@ -52,11 +52,16 @@ func (r *run) take() []call.Event {
 	return es
 }
 
-// loop is the call's goroutine, from the first event to the end of the last leg.
+// loop is the call's goroutine, from the first event to the end of the last leg, or of the
+// gateway.
 func (r *run) loop() {
 	defer r.g.ended(r)
-	for !r.session.Finished() {
-		<-r.news
+	for closed := false; !closed && !r.session.Finished(); {
+		select {
+		case <-r.news:
+		case <-r.g.ends:
+			closed = true
+		}
 		for _, e := range r.take() {
 			r.step(e)
 		}
