@@ -22,17 +22,18 @@ import (
 	"github.com/tocsin-sip/tocsin/sip/transport"
 	"github.com/tocsin-sip/tocsin/sipua"
 	"github.com/tocsin-sip/tocsin/store"
+	"github.com/tocsin-sip/tocsin/trunk"
 )
 
 // Config is what a node is started with.
 type Config struct {
-	Node          config.Node        // its zero value is usable
-	Store         *store.Store       // nil: nothing is kept, and Organisations is the configuration
-	Organisations []org.Organisation // without a store
-	Network       transport.Network  // nil: the operating system's
-	Lookup        transport.Lookup   // nil: the operating system's
-	Watch         func(cdr.Entry)    // sees every entry of every call as it is made; must not block
-	Notifier      gateway.Notifier   // nil: the log
+	Node          config.Node                                 // its zero value is usable
+	Open          func(context.Context) (*store.Store, error) // the database; nil: nothing is kept, and Organisations is the configuration
+	Organisations []org.Organisation                          // without a database
+	Network       transport.Network                           // nil: the operating system's
+	Lookup        transport.Lookup                            // nil: the operating system's
+	Watch         func(cdr.Entry)                             // sees every entry of every call as it is made; must not block
+	Notifier      gateway.Notifier                            // nil: the log
 	NewID         func(string) string
 	Version       string
 	Log           *slog.Logger
@@ -43,15 +44,17 @@ type App struct {
 	cfg       Config
 	log       *slog.Logger
 	directory *directory
+	database  *database // nil: nothing is kept
 	transport *transport.Layer
 	resolver  *transport.Resolver
 	ua        *sipua.UA
 	gateway   *gateway.Gateway
 	registrar *registrar.Registrar
-	trunks    trunkTable
+	trunks    *trunk.Monitor
 	media     *media.Anchor
 	journal   *store.Journal
 	leases    *leases
+	degraded  degradations
 	http      *http.Server
 	address   net.Addr
 	draining  atomic.Bool
@@ -91,18 +94,24 @@ func (a *App) wire() error {
 	a.resolver = transport.NewResolver(a.cfg.Lookup)
 	a.transport = transport.New(transport.Config{Listen: listen, Network: a.cfg.Network, Log: a.log})
 	late := &lateCalls{}
-	a.registrar = registrar.New(registrar.Config{Directory: a.directory.Current, Node: n.Name, Agent: agent(a.cfg.Version), Log: a.log})
+	var keeper registrar.Keeper
+	if a.cfg.Open != nil {
+		a.database = &database{open: a.cfg.Open}
+		if !n.Database.IsPostgres() {
+			a.database.file = string(n.Database)
+		}
+		keeper = &bindings{database: a.database}
+	}
+	a.registrar = registrar.New(registrar.Config{Directory: a.directory.Current, Keeper: keeper, Node: n.Name, Agent: agent(a.cfg.Version), Log: a.log})
 	a.ua = sipua.New(sipua.Config{Transport: a.transport, Resolver: a.resolver, Calls: late, Register: a.registrar,
 		Domain: n.Name, Agent: agent(a.cfg.Version), Log: a.log})
-	if s := a.cfg.Store; s != nil {
-		a.journal = store.NewJournal(s.AppendEntries, store.JournalConfig{Log: a.log})
-	}
+	a.trunks = trunk.New(trunk.Config{Directory: a.directory.Current, Prober: a.ua, Resolver: addresses{a.resolver}, Log: a.log})
 	notifier := a.cfg.Notifier
 	if notifier == nil {
 		notifier = logNotifier{a.log}
 	}
 	a.gateway = gateway.New(gateway.Ports{Directory: a.directory, Registrations: registrations{a.registrar}, Trunks: a.trunks,
-		Leaser: a.leases, Dialer: a.ua, Media: anchors{a.media, a.log}, Journal: journal{a.journal, a.cfg.Watch}, Notifier: notifier, Log: a.log},
+		Leaser: a.leases, Dialer: a.ua, Media: anchors{a.media, a.log}, Journal: journal{a}, Notifier: notifier, Log: a.log},
 		gateway.Config{Domain: n.Name, Node: n.Name, NewID: a.cfg.NewID})
 	late.Store(a.gateway)
 	return nil
@@ -160,18 +169,39 @@ func (a *App) start(ctx, run context.Context) error {
 	if err := a.loadConfiguration(ctx); err != nil {
 		return err
 	}
+	if a.database != nil {
+		a.journal = store.NewJournal(a.database.AppendEntries, store.JournalConfig{Log: a.log})
+		a.loadRegistrations(ctx)
+	}
 	if err := a.transport.Start(ctx, sink{a.ua, a.registrar}); err != nil {
 		return fmt.Errorf("sip: %w", err)
 	}
 	a.listening.Store(true)
 	a.registrar.Start()
+	a.trunks.Reload()
 	if err := a.serveHTTP(ctx); err != nil {
 		return err
 	}
-	if a.cfg.Store != nil {
+	if a.database != nil {
 		a.work.Go(func() { a.watchConfiguration(run) })
 	}
 	return nil
+}
+
+// loadRegistrations finds the phones before the first call can come in: R15 asks whose
+// flow it came over. Where it fails the registrar asks again, beside the calls.
+func (a *App) loadRegistrations(ctx context.Context) {
+	s, err := a.database.use()
+	if err != nil {
+		return
+	}
+	ctx, done := context.WithTimeout(ctx, openLimit)
+	defer done()
+	rs, err := Registered(ctx, s)
+	if err != nil {
+		a.log.Error("registrations cannot be read", "error", err)
+	}
+	a.registrar.Learn(rs...)
 }
 
 func (a *App) serveHTTP(ctx context.Context) error {
@@ -208,7 +238,14 @@ func (a *App) Gateway() *gateway.Gateway { return a.gateway }
 // Reload puts a configuration in place. Calls that run keep theirs (S2).
 func (a *App) Reload(d *org.Directory) {
 	a.directory.set(d)
+	a.reloaded()
+}
+
+// reloaded tells everybody who keeps something of the configuration that it is new.
+func (a *App) reloaded() {
+	d := a.Directory()
 	a.registrar.Apply(d)
+	a.trunks.Reload()
 	a.log.Info("configuration", "config", d.Version)
 }
 
@@ -219,7 +256,8 @@ func (a *App) Drain(ctx context.Context) error {
 	return a.gateway.Drain(ctx)
 }
 
-// Close ends the node at once. It can be called again.
+// Close ends the node at once: what answers and asks, then the calls, then what they stand
+// on, and last what keeps their records. It can be called again.
 func (a *App) Close() error {
 	var errs []error
 	a.once.Do(func() {
@@ -230,13 +268,19 @@ func (a *App) Close() error {
 		if a.http != nil {
 			errs = append(errs, a.http.Close())
 		}
-		errs = append(errs, a.transport.Close(), a.ua.Close(), a.registrar.Close(), a.media.Close(), a.resolver.Close())
+		errs = append(errs, a.trunks.Close(), a.transport.Close(), a.ua.Close(), a.gateway.Close(), a.registrar.Close(), a.media.Close(), a.resolver.Close())
 		a.work.Wait()
 		if a.journal != nil {
-			ctx, done := context.WithTimeout(context.Background(), 5*time.Second)
+			ctx, done := context.WithTimeout(context.Background(), writeLimit)
 			defer done()
 			errs = append(errs, a.journal.Close(ctx))
+		}
+		if a.database != nil {
+			errs = append(errs, a.database.close())
 		}
 	})
 	return errors.Join(errs...)
 }
+
+// writeLimit is how long the end of the process is held up for records that wait.
+const writeLimit = 5 * time.Second

@@ -5,7 +5,6 @@ import (
 
 	"github.com/tocsin-sip/tocsin/cdr"
 	"github.com/tocsin-sip/tocsin/gateway"
-	"github.com/tocsin-sip/tocsin/store"
 )
 
 // logNotifier tells the log, with everybody's numbers and addresses masked (L4).
@@ -25,17 +24,16 @@ func (n logNotifier) Tell(x gateway.Notice) {
 	n.log.Warn("alert", args...)
 }
 
-// journal gives entries to the store and to whoever watches.
-type journal struct {
-	store *store.Journal
-	watch func(cdr.Entry)
-}
+// journal is gateway.Journal: entries go to the store and to whoever watches, and none of
+// them is waited for.
+type journal struct{ *App }
 
 func (j journal) Append(e cdr.Entry) {
-	if j.watch != nil {
-		j.watch(e)
+	if j.cfg.Watch != nil {
+		j.cfg.Watch(e)
 	}
-	if j.store != nil {
-		j.store.Append(e)
+	if j.App.journal != nil {
+		j.App.journal.Append(e)
 	}
+	j.degraded.count(e)
 }

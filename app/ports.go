@@ -1,10 +1,7 @@
 package app
 
 import (
-	"net/netip"
-
 	"github.com/tocsin-sip/tocsin/gateway"
-	"github.com/tocsin-sip/tocsin/org"
 	"github.com/tocsin-sip/tocsin/policy"
 	"github.com/tocsin-sip/tocsin/registrar"
 	"github.com/tocsin-sip/tocsin/sip/transport"
@@ -38,12 +35,3 @@ func (s sink) Closed(f transport.Flow) {
 	s.registrar.Closed(f)
 	s.UA.Closed(f)
 }
-
-// trunkTable is gateway.Trunks for proxies that are addresses.
-type trunkTable struct{}
-
-func (trunkTable) At(d *org.Directory, source netip.AddrPort) *org.Trunk {
-	return nil
-}
-
-func (trunkTable) Order(t *org.Trunk) []string { return t.Proxies }

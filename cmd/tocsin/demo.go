@@ -6,7 +6,6 @@ import (
 	"io"
 	"net/netip"
 	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"time"
@@ -80,7 +79,8 @@ func (x demoCommand) begin(w *world, dir string) (*demo, error) {
 		return nil, err
 	}
 	d.cast = c
-	if d.store, err = store.Open(w.ctx, filepath.Join(dir, "tocsin.db")); err != nil {
+	node := config.Node{Name: "demo.tocsin.example", DataDir: dir}.OrDefaults()
+	if d.store, err = store.Open(w.ctx, string(node.Database)); err != nil {
 		d.close()
 		return nil, err
 	}
@@ -88,13 +88,13 @@ func (x demoCommand) begin(w *world, dir string) (*demo, error) {
 		d.close()
 		return nil, err
 	}
-	node := config.Node{Name: "demo.tocsin.example", DataDir: dir}
+	node.SIP.Listen = nil
 	for _, t := range []string{"udp", "tcp"} {
 		node.SIP.Listen = append(node.SIP.Listen, config.Listener{Transport: t, Address: netip.AddrPortFrom(loopback, x.SIP)})
 	}
 	node.Media.Address = loopback
 	node.HTTP.Listen = netip.AddrPortFrom(loopback, x.HTTP).String()
-	if d.app, err = app.New(app.Config{Node: node, Store: d.store, Version: version, Watch: d.ladder.entry, Log: logger(io.Discard, config.Log{})}); err == nil {
+	if d.app, err = app.New(app.Config{Node: node, Open: d.opened, Version: version, Watch: d.ladder.entry, Log: logger(io.Discard, config.Log{})}); err == nil {
 		err = d.app.Start(w.ctx)
 	}
 	if err != nil {
@@ -108,6 +108,9 @@ func (x demoCommand) begin(w *world, dir string) (*demo, error) {
 	printAddresses(w.out, d.app)
 	return d, nil
 }
+
+// opened gives the node the demonstration's store, which it closes in the end.
+func (d *demo) opened(context.Context) (*store.Store, error) { return d.store, nil }
 
 func (d *demo) sip(p transport.Protocol) netip.AddrPort { return d.app.SIPAddresses(p)[0] }
 

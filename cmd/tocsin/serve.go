@@ -27,12 +27,8 @@ func (serveCommand) Run(c *command, w *world) error {
 		return err
 	}
 	log := logger(w.err, n.Log)
-	s, err := store.Open(w.ctx, string(n.Database))
-	if err != nil {
-		return err
-	}
-	defer s.Close()
-	a, err := app.New(app.Config{Node: n, Store: s, Version: version, Log: log})
+	open := func(ctx context.Context) (*store.Store, error) { return store.Open(ctx, string(n.Database)) }
+	a, err := app.New(app.Config{Node: n, Open: open, Version: version, Log: log})
 	if err != nil {
 		return err
 	}
