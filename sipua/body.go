@@ -10,87 +10,151 @@ import (
 	"github.com/tocsin-sip/tocsin/gateway"
 )
 
-// maxParts bounds what one body is taken apart into.
-const maxParts = 32
+const (
+	// maxParts bounds what one body is taken apart into, and maxDepth how deep.
+	maxParts = 32
+	maxDepth = 4
+)
 
 // parts takes a body apart: the session description, and everything else as it is. A
-// nested multipart stays one part, so that it is passed on byte for byte (standards wO6).
+// nested multipart stays one part, so that it is passed on byte for byte (standards wO6);
+// only one that holds the session description has to be opened.
 func parts(m sip.Message) (sdp string, others []gateway.Part) {
-	body := m.Body()
-	if len(body) == 0 {
+	content := m.Body()
+	if len(content) == 0 {
 		return "", nil
 	}
-	ct := ""
-	if hs := m.GetHeaders("Content-Type"); len(hs) > 0 {
-		ct = hs[0].Value()
+	p := gateway.Part{ContentType: headerValue(m, "Content-Type"), Content: content,
+		Disposition: headerValue(m, "Content-Disposition"), ContentID: bare(headerValue(m, "Content-ID"))}
+	if e := headerValue(m, "Content-Encoding"); e != "" {
+		p.Headers = append(p.Headers, "Content-Encoding: "+e)
 	}
-	kind, params, err := mime.ParseMediaType(ct)
-	if err != nil {
-		kind = strings.ToLower(strings.TrimSpace(strings.SplitN(ct, ";", 2)[0]))
+	if kindOf(p) == "" {
+		p.ContentType = "application/sdp" // the only body an INVITE can be thought to have
 	}
-	switch {
-	case kind == "" || kind == "application/sdp":
-		return string(body), nil
-	case strings.HasPrefix(kind, "multipart/") && params["boundary"] != "":
-		for _, p := range split(body, params["boundary"]) {
-			if sdp == "" && strings.HasPrefix(strings.ToLower(p.ContentType), "application/sdp") {
-				sdp = string(p.Content)
-				continue
-			}
-			others = append(others, p)
+	if boundaryOf(p) != "" {
+		p.Inside = split(content, boundaryOf(p), maxDepth)
+	}
+	return take(p)
+}
+
+// take finds the first session description in a part, and leaves the rest whole where it can.
+func take(p gateway.Part) (sdp string, others []gateway.Part) {
+	if kindOf(p) == "application/sdp" {
+		return lines(p.Content), nil
+	}
+	if len(p.Inside) == 0 || !strings.HasPrefix(kindOf(p), "multipart/") {
+		return "", []gateway.Part{p}
+	}
+	for _, in := range p.Inside {
+		if sdp == "" && (kindOf(in) == "application/sdp" || holdsSDP(in)) {
+			found, rest := take(in)
+			sdp, others = found, append(others, rest...)
+			continue
 		}
-		return sdp, others
+		others = append(others, in)
 	}
-	p := gateway.Part{ContentType: ct, Content: body}
-	if hs := m.GetHeaders("Content-ID"); len(hs) > 0 {
-		p.ContentID = bare(hs[0].Value())
+	return sdp, others
+}
+
+func holdsSDP(p gateway.Part) bool {
+	for _, in := range p.Inside {
+		if kindOf(in) == "application/sdp" || holdsSDP(in) {
+			return true
+		}
 	}
-	return "", []gateway.Part{p}
+	return false
+}
+
+// lines ends the last line of a description: the line end before a delimiter belongs to
+// the delimiter (RFC 2046 s5.1.1).
+func lines(sdp []byte) string {
+	s := string(sdp)
+	if s != "" && !strings.HasSuffix(s, "\n") {
+		s += "\r\n"
+	}
+	return s
+}
+
+// kindOf is the media type of a part, without parameters.
+func kindOf(p gateway.Part) string {
+	kind, _, _ := strings.Cut(p.ContentType, ";")
+	return strings.ToLower(strings.TrimSpace(kind))
+}
+
+// boundaryOf is what parts a multipart. What mime will not read, a bare slash in the
+// boundary for one, is read all the same; where it is missing, the first line tells.
+func boundaryOf(p gateway.Part) string {
+	if !strings.HasPrefix(kindOf(p), "multipart/") {
+		return ""
+	}
+	if _, params, err := mime.ParseMediaType(p.ContentType); err == nil && params["boundary"] != "" {
+		return params["boundary"]
+	}
+	for _, param := range splitOutside(p.ContentType, ';') {
+		if k, v, _ := strings.Cut(param, "="); strings.EqualFold(strings.TrimSpace(k), "boundary") {
+			if v = strings.Trim(strings.TrimSpace(v), `"`); v != "" {
+				return v
+			}
+		}
+	}
+	first, _, _ := bytes.Cut(bytes.TrimLeft(p.Content, "\r\n"), []byte("\n"))
+	if b, ok := bytes.CutPrefix(bytes.TrimRight(first, "\r \t"), []byte("--")); ok {
+		return string(b)
+	}
+	return ""
 }
 
 // split cuts a multipart body at its boundaries (RFC 2046 s5.1.1). mime/multipart would
 // decode and drop what it does not know; parts are to pass through untouched.
-func split(body []byte, boundary string) []gateway.Part {
+func split(body []byte, boundary string, depth int) []gateway.Part {
 	var ps []gateway.Part
-	rest := append([]byte("\r\n"), body...)
-	delimiter := []byte("\n--" + boundary)
-	for len(ps) < maxParts {
-		i := bytes.Index(rest, delimiter)
-		if i < 0 {
-			return ps
+	start, _, last := delimiter(body, boundary, 0)
+	for start >= 0 && !last && len(ps) < maxParts {
+		next, begin, end := delimiter(body, boundary, start)
+		content := body[start:]
+		if next >= 0 {
+			content = bytes.TrimSuffix(bytes.TrimSuffix(body[start:max(start, begin)], []byte("\n")), []byte("\r"))
 		}
-		rest = rest[i+len(delimiter):]
-		if bytes.HasPrefix(rest, []byte("--")) {
-			return ps
+		p := part(content)
+		if b := boundaryOf(p); b != "" && depth > 1 {
+			p.Inside = split(p.Content, b, depth-1)
 		}
-		j := bytes.IndexByte(rest, '\n')
-		if j < 0 {
-			return ps
-		}
-		rest = rest[j+1:]
-		end := bytes.Index(rest, delimiter)
-		content := rest
-		if end >= 0 {
-			content = bytes.TrimSuffix(rest[:end], []byte("\r"))
-		}
-		ps = append(ps, part(content))
+		ps = append(ps, p)
+		start, last = next, end
 	}
 	return ps
 }
 
+// delimiter finds the next delimiter line from an offset on: where it begins, where the
+// line after it begins (-1 if there is none) and whether it closes the multipart. A line
+// that goes on after the boundary belongs to a boundary that begins alike.
+func delimiter(body []byte, boundary string, from int) (after, begin int, last bool) {
+	for at := from; at < len(body); {
+		line, _, ended := bytes.Cut(body[at:], []byte("\n"))
+		if rest, ok := bytes.CutPrefix(line, []byte("--"+boundary)); ok {
+			rest, last = bytes.CutPrefix(rest, []byte("--"))
+			if len(bytes.TrimRight(rest, " \t\r")) == 0 && (ended || last) {
+				return min(at+len(line)+1, len(body)), at, last
+			}
+		}
+		at += len(line) + 1
+	}
+	return -1, -1, false
+}
+
 func part(raw []byte) gateway.Part {
 	var p gateway.Part
+	rest, whole := raw, raw
 	for {
-		line, rest, ok := bytes.Cut(raw, []byte("\n"))
-		line = bytes.TrimSuffix(line, []byte("\r"))
-		if len(line) == 0 {
-			p.Content = rest
+		line, after, ok := cutHeader(rest)
+		if line == "" {
+			p.Content = after
 			return p
 		}
-		name, value, colon := strings.Cut(string(line), ":")
+		name, value, colon := strings.Cut(line, ":")
 		if !ok || !colon {
-			p.Content = raw // no headers at all: RFC 2046 s5.1 allows it
-			return p
+			return gateway.Part{Content: whole} // no headers at all: RFC 2046 s5.1 allows it
 		}
 		value = strings.TrimSpace(value)
 		switch strings.ToLower(strings.TrimSpace(name)) {
@@ -100,14 +164,28 @@ func part(raw []byte) gateway.Part {
 			p.ContentID = bare(value)
 		case "content-disposition":
 			p.Disposition = value
+		case "content-length", "l": // ours will be another part of another message
+		default:
+			p.Headers = append(p.Headers, line)
 		}
-		raw = rest
+		rest = after
 	}
+}
+
+// cutHeader takes one header line with its continuations; false where no line ends.
+func cutHeader(b []byte) (line string, rest []byte, ok bool) {
+	one, rest, ok := bytes.Cut(b, []byte("\n"))
+	line = strings.TrimRight(string(one), "\r \t")
+	for line != "" && len(rest) > 0 && (rest[0] == ' ' || rest[0] == '\t') {
+		one, rest, ok = bytes.Cut(rest, []byte("\n"))
+		line += " " + strings.Trim(string(one), "\r \t")
+	}
+	return line, rest, ok
 }
 
 func bare(id string) string { return strings.Trim(strings.TrimSpace(id), "<>") }
 
-// body puts a session description and other parts together. One part stands alone.
+// body puts a session description and other parts together. A description stands alone.
 func body(sdp string, others []gateway.Part) (contentType string, content []byte) {
 	if len(others) == 0 {
 		if sdp == "" {
@@ -121,12 +199,19 @@ func body(sdp string, others []gateway.Part) (contentType string, content []byte
 		fmt.Fprintf(&b, "--%s\r\nContent-Type: application/sdp\r\n\r\n%s\r\n", boundary, sdp)
 	}
 	for _, p := range others {
-		fmt.Fprintf(&b, "--%s\r\nContent-Type: %s\r\n", boundary, p.ContentType)
-		if p.ContentID != "" {
-			fmt.Fprintf(&b, "Content-ID: <%s>\r\n", p.ContentID)
+		fmt.Fprintf(&b, "--%s\r\n", boundary)
+		field := func(name, value string) {
+			if value != "" {
+				fmt.Fprintf(&b, "%s: %s\r\n", name, value)
+			}
 		}
-		if p.Disposition != "" {
-			fmt.Fprintf(&b, "Content-Disposition: %s\r\n", p.Disposition)
+		field("Content-Type", p.ContentType)
+		if p.ContentID != "" {
+			field("Content-ID", "<"+p.ContentID+">")
+		}
+		field("Content-Disposition", p.Disposition)
+		for _, h := range p.Headers {
+			b.WriteString(h + "\r\n")
 		}
 		b.WriteString("\r\n")
 		b.Write(p.Content)

@@ -2,7 +2,6 @@ package sipua
 
 import (
 	"sync"
-	"time"
 
 	"github.com/emiago/sipgo/sip"
 	"github.com/tocsin-sip/tocsin/call"
@@ -11,69 +10,97 @@ import (
 )
 
 // callerLeg is the leg of the person who dialled: an INVITE that came in.
+//
+//	waiting --Answer--> answered --End or BYE--> over
+//	      \--End--------------------------------/
 type callerLeg struct {
 	*dialog
 	tx      *transaction.Server
 	req     *sip.Request
+	request requestKey
 	delayed bool // the INVITE has no offer: ours goes out in the 2xx
 
-	state    sync.Mutex
-	answered bool
-	over     bool
+	lock  sync.Mutex
+	phase callerPhase
 }
+
+type callerPhase int
+
+const (
+	callerWaiting callerPhase = iota + 1
+	callerAnswered
+	callerOver
+)
 
 func newCallerLeg(u *UA, tx *transaction.Server, req *sip.Request) *callerLeg {
-	tag := newTag()
-	flow := tx.Flow()
-	dest := transport.Over(flow)
-	d := &dialog{ua: u, leg: call.Caller, key: dialogKey{callIDOf(req), tag, fromTag(req)}, flow: flow, first: dest,
-		contactURI: u.contact(dest), routes: recordRoutes(req), remoteSeq: seqOf(req)}
+	tag, flow := newTag(), tx.Flow()
+	first := transport.Over(flow)
 	// RFC 3261 s12.1.1: the dialog's ends are the request's, with our tag.
-	if h := req.GetHeader("To"); h != nil {
-		d.local = withoutTag(h.Value()) + ";tag=" + tag
+	d := &dialog{ua: u, tells: &teller{}, leg: call.Caller, key: dialogKey{callIDOf(req), tag, fromTag(req)}, state: dialogEarly, flow: flow, first: first,
+		contact: u.contact(first), routes: recordRoutes(req), remoteSeq: seqOf(req),
+		local: withoutTag(headerValue(req, "To")), remote: headerValue(req, "From")}
+	if d.local == "" { // an emergency is taken without a To as well
+		d.local = "<sip:" + u.Domain + ">"
 	}
-	if h := req.GetHeader("From"); h != nil {
-		d.remote = h.Value()
+	if d.remote == "" {
+		d.remote = "<sip:anonymous@anonymous.invalid>"
 	}
-	d.target = "sip:" + flow.Remote.String()
-	if h := req.Contact(); h != nil {
-		d.target = h.Address.String()
+	d.local += ";tag=" + tag
+	if target, ok := contactOf(req); ok {
+		d.target = target
+	} else {
+		d.target = addressURI(first)
 	}
 	sdp, _ := parts(req)
-	return &callerLeg{dialog: d, tx: tx, req: req, delayed: sdp == ""}
+	c := &callerLeg{dialog: d, tx: tx, req: req, request: requestKey{callIDOf(req), fromTag(req), seqOf(req)}, delayed: sdp == "", phase: callerWaiting}
+	d.atEnd = c.forget
+	return c
 }
 
-func seqOf(m sip.Message) uint32 {
-	if h := m.CSeq(); h != nil {
-		return h.SeqNo
+// forget is the end of the dialog: nothing of the leg is looked up any more.
+func (c *callerLeg) forget() {
+	c.ua.mu.Lock()
+	defer c.ua.mu.Unlock()
+	delete(c.ua.invites, c.tx)
+	if c.ua.requests[c.request] == c {
+		delete(c.ua.requests, c.request)
 	}
-	return 0
 }
 
+// advance goes to a phase from one before it, and says from which; 0 if it is there or past.
+func (c *callerLeg) advance(to callerPhase) (from callerPhase) {
+	c.lock.Lock()
+	defer c.lock.Unlock()
+	if c.phase >= to {
+		return 0
+	}
+	from, c.phase = c.phase, to
+	return from
+}
+
+func (c *callerLeg) waiting() bool {
+	c.lock.Lock()
+	defer c.lock.Unlock()
+	return c.phase == callerWaiting
+}
+
+// reply builds a response to the INVITE. Reply copies the Record-Route (RFC 3261 s12.1.1).
 func (c *callerLeg) reply(code int, sdp string) *sip.Response {
 	res := transaction.Reply(c.req, code, reason(code), c.key.local)
 	res.AppendHeader(sip.NewHeader("Server", c.ua.Agent))
 	if code > 100 && code < 300 {
-		for _, r := range headerValues(c.req, "Record-Route") {
-			res.AppendHeader(sip.NewHeader("Record-Route", r))
-		}
-		res.AppendHeader(sip.NewHeader("Contact", c.contactURI))
-		res.AppendHeader(sip.NewHeader("Allow", allow))
+		res.AppendHeader(sip.NewHeader("Contact", c.contact))
+		res.AppendHeader(sip.NewHeader("Allow", c.ua.allow()))
 		res.AppendHeader(sip.NewHeader("Supported", "replaces"))
 	}
-	if sdp != "" {
-		res.AppendHeader(sip.NewHeader("Content-Type", "application/sdp"))
-		res.SetBody([]byte(sdp))
-	}
+	describe(res, sdp)
 	return res
 }
 
 // Progress sends a provisional response. To an INVITE without an offer a description
 // would be an offer in an unreliable response, which RFC 3261 s13.2.1 does not allow.
 func (c *callerLeg) Progress(code int, sdp string) {
-	c.state.Lock()
-	defer c.state.Unlock()
-	if c.answered || c.over {
+	if !c.waiting() {
 		return
 	}
 	if c.delayed {
@@ -84,68 +111,44 @@ func (c *callerLeg) Progress(code int, sdp string) {
 
 // Answer sends the 200 and repeats it until the ACK is there.
 func (c *callerLeg) Answer(sdp string) {
-	c.state.Lock()
-	defer c.state.Unlock()
-	if c.answered || c.over {
+	if c.advance(callerAnswered) != callerWaiting {
 		return
 	}
-	c.answered = true
+	c.ua.mu.Lock()
+	delete(c.ua.invites, c.tx)
+	c.ua.mu.Unlock()
 	c.mu.Lock()
-	c.offered = c.delayed
+	if c.state == dialogEarly {
+		c.state = dialogConfirmed
+	}
+	c.offered = c.delayed && sdp != ""
 	c.mu.Unlock()
-	c.ua.keep(c.dialog)
-	c.forgetInvite()
-	res := c.reply(200, sdp)
-	c.repeatUntilAck(c.tx, res.Clone())
-	c.tx.Respond(res)
+	c.untilAck(c.tx, c.reply(200, sdp))
 }
 
 // End rejects a caller who has not been answered, and hangs up on one who has.
 func (c *callerLeg) End(code int, why string) {
-	c.state.Lock()
-	defer c.state.Unlock()
-	if c.over {
-		return
-	}
-	c.over = true
-	if c.answered {
+	switch c.advance(callerOver) {
+	case callerAnswered:
 		c.bye(why)
-		return
+	case callerWaiting:
+		c.tells.hush()
+		c.stop()
+		c.tx.Respond(c.rejection(code, why))
 	}
-	if code == 0 {
+}
+
+func (c *callerLeg) rejection(code int, why string) *sip.Response {
+	if code < 300 {
 		code = 480
 	}
-	var res *sip.Response
-	if code == 302 {
-		res = c.reply(code, "")
+	res := c.reply(code, "")
+	switch {
+	case code/100 == 3:
 		res.AppendHeader(sip.NewHeader("Contact", "<"+why+">"))
-	} else {
-		res = c.reply(code, "")
-		if why != "" {
-			// RFC 3261 s20.43: 399 is for people to read.
-			res.AppendHeader(sip.NewHeader("Warning", `399 `+c.ua.Domain+` `+quoted(oneLine(why))))
-		}
+	case why != "":
+		// RFC 3261 s20.43: 399 is for people to read.
+		res.AppendHeader(sip.NewHeader("Warning", "399 "+c.ua.Domain+" "+quoted(oneLine(why))))
 	}
-	c.forgetInvite()
-	c.tx.Respond(res)
-	c.stop()
-}
-
-func (c *callerLeg) forgetInvite() {
-	c.ua.mu.Lock()
-	delete(c.ua.invites, c.tx)
-	c.ua.mu.Unlock()
-}
-
-// hungUp is the peer's BYE, told once.
-func (d *dialog) hungUp() {
-	d.mu.Lock()
-	told := d.ended
-	d.ended = true
-	d.mu.Unlock()
-	if told {
-		return
-	}
-	d.stop()
-	d.report(call.Event{Kind: call.HungUp, At: time.Now()})
+	return res
 }

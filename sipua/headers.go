@@ -2,6 +2,7 @@ package sipua
 
 import (
 	"fmt"
+	"net/netip"
 	"strings"
 
 	"github.com/emiago/sipgo/sip"
@@ -11,25 +12,35 @@ import (
 	"github.com/tocsin-sip/tocsin/sip/transport"
 )
 
+// attempt is what one INVITE of a leg has of its own: a leg that is redirected, or goes to
+// the next address, sends several.
+type attempt struct {
+	target string // the request-URI
+	hop    string // where it goes, if not to the request-URI
+	seq    uint32
+	to     transport.Destination
+	extra  []sip.Header
+}
+
 // invite builds the INVITE of a leg: who calls, from where, and whose call it is.
-func (u *UA) invite(o gateway.Outgoing, to transport.Destination, callID, tag string) (*sip.Request, error) {
+func (u *UA) invite(o gateway.Outgoing, a attempt, callID, tag string) (*sip.Request, error) {
 	var target sip.Uri
-	if err := sip.ParseUri(o.Invite.RequestURI, &target); err != nil {
-		return nil, fmt.Errorf("request-URI %q: %w", o.Invite.RequestURI, err)
+	if err := sip.ParseUri(a.target, &target); err != nil {
+		return nil, fmt.Errorf("request-URI %q: %w", a.target, err)
 	}
-	toHeader := "<" + o.Invite.RequestURI + ">"
-	req := u.request(sip.INVITE, target, u.caller(o)+";tag="+tag, toHeader, callID, 1)
+	req := u.request(sip.INVITE, target, u.caller(o)+";tag="+tag, "<"+addressee(o)+">", callID, a.seq)
 	add := func(name, value string) { req.AppendHeader(sip.NewHeader(name, value)) }
-	if hop := route(o); hop != "" {
+	if hop := route(a, o.Invite.Flow != ""); hop != "" {
 		add("Route", hop)
 	}
-	add("Contact", u.contact(to))
-	add("Allow", allow)
+	add("Contact", u.contact(a.to))
+	add("Allow", u.allow())
 	for _, h := range identity(u, o) {
 		req.AppendHeader(h)
 	}
 	if o.Invite.Callback {
-		add("Priority", "psap-callback") // RFC 7090 s4
+		add("Priority", "psap-callback")    // RFC 7090 s4
+		add("Resource-Priority", "esnet.0") // RFC 7135, standards wO2
 	}
 	supported := []string{"replaces"} // standards wO5
 	var others []gateway.Part
@@ -38,15 +49,23 @@ func (u *UA) invite(o gateway.Outgoing, to transport.Destination, callID, tag st
 		add("Call-Info", "<"+o.CallID+">;purpose=emergency-CallId")
 		add("Call-Info", "<"+o.IncidentID+">;purpose=emergency-IncidentId")
 		add("Resource-Priority", "esnet.1") // RFC 7135, standards wO2
+	}
+	if o.Invite.Emergency && conveys(o) {
+		for _, v := range o.Carried.CallInfo {
+			add("Call-Info", v)
+		}
 		values, ps := u.conveyed(o)
-		others = append(others, ps...)
+		others = ps
 		if len(values) > 0 {
 			add("Geolocation", strings.Join(values, ", "))
-			add("Geolocation-Routing", "yes")
-			supported = append(supported, "geolocation-http")
+			add("Geolocation-Routing", routing(o))
+			supported = append(supported, "geolocation-http") // RFC 6881 ED-62.7
 		}
 	}
 	add("Supported", strings.Join(supported, ", "))
+	for _, h := range a.extra {
+		req.AppendHeader(h)
+	}
 	if ct, content := body(o.SDP, others); content != nil {
 		add("Content-Type", ct)
 		req.SetBody(content)
@@ -54,23 +73,31 @@ func (u *UA) invite(o gateway.Outgoing, to transport.Destination, callID, tag st
 	return req, nil
 }
 
+// addressee is the URI of the To header. An element that takes a location in signalling
+// reads the service there (RFC 6881 ED-62.1); a carrier's switch wants what it is asked to dial.
+func addressee(o gateway.Outgoing) string {
+	if o.Invite.ServiceURN != "" && conveys(o) {
+		return o.Invite.ServiceURN
+	}
+	return o.Invite.RequestURI
+}
+
 // route puts the next hop into a Route where the request-URI does not name it (wO3).
-func route(o gateway.Outgoing) string {
-	hop := o.Invite.NextHop
-	if hop == "" || hop == o.Invite.RequestURI || o.Invite.Flow != "" {
+func route(a attempt, overFlow bool) string {
+	if a.hop == "" || a.hop == a.target || overFlow {
 		return ""
 	}
 	var h, r sip.Uri
-	if sip.ParseUri(hop, &h) != nil {
+	if sip.ParseUri(a.hop, &h) != nil {
 		return ""
 	}
-	if sip.ParseUri(o.Invite.RequestURI, &r) == nil && r.Raw() == "" && r.Host == h.Host && r.Port == h.Port {
+	if sip.ParseUri(a.target, &r) == nil && r.Raw() == "" && strings.EqualFold(r.Host, h.Host) && r.Port == h.Port {
 		return ""
 	}
-	if strings.Contains(strings.ToLower(hop), ";lr") {
-		return "<" + hop + ">"
+	if loose("<" + a.hop + ">") {
+		return "<" + a.hop + ">"
 	}
-	return "<" + hop + ";lr>"
+	return "<" + a.hop + ";lr>"
 }
 
 // caller is the From value without its tag.
@@ -90,19 +117,6 @@ func (u *UA) numberURI(number string) string {
 		return "sip:" + number + "@" + u.Domain + ";user=phone" // RFC 3261 s19.1.6
 	}
 	return "sip:" + escapeUser(number) + "@" + u.Domain
-}
-
-// escapeUser makes a user part of any text (RFC 3261 s25.1).
-func escapeUser(s string) string {
-	var b strings.Builder
-	for _, c := range []byte(s) {
-		if c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.IndexByte("-_.!~*'()&=+$,;?/", c) >= 0 {
-			b.WriteByte(c)
-			continue
-		}
-		fmt.Fprintf(&b, "%%%02X", c)
-	}
-	return b.String()
 }
 
 // identity are the headers that carry the number, as the trunk wants them. Who is not
@@ -127,12 +141,24 @@ func identity(u *UA, o gateway.Outgoing) []sip.Header {
 	return hs
 }
 
-// conveyed is the location as the trunk takes it (W6): what the caller's device sent is
-// kept, ours is added as the last value (RFC 6442 s4.1).
-func (u *UA) conveyed(o gateway.Outgoing) (values []string, ps []gateway.Part) {
-	if o.Plain || o.Invite.Location == "none" || o.Invite.Location == "" {
-		return nil, nil
+// conveys says whether the trunk takes a location in signalling (W6), and is not being
+// asked once more without one (R8).
+func conveys(o gateway.Outgoing) bool {
+	return !o.Plain && o.Invite.Location != "" && o.Invite.Location != "none"
+}
+
+// routing is the caller's word on Geolocation-Routing where there is one: it does not hold
+// an emergency call back, but it is not ours to rewrite (RFC 6442 s4.2, RFC 6881 SP-33.6).
+func routing(o gateway.Outgoing) string {
+	if o.Carried.GeolocationRouting == "no" && len(o.Carried.Geolocation) > 0 {
+		return "no"
 	}
+	return "yes"
+}
+
+// conveyed is the location as the trunk takes it: what the caller's device sent is kept,
+// ours is added as the last value (RFC 6442 s4.1).
+func (u *UA) conveyed(o gateway.Outgoing) (values []string, ps []gateway.Part) {
 	values = append(values, o.Carried.Geolocation...)
 	ps = append(ps, o.Carried.Parts...)
 	if !o.Location.Known() || o.Location.Source == location.SourceCarried && len(values) > 0 {
@@ -144,5 +170,27 @@ func (u *UA) conveyed(o gateway.Outgoing) (values []string, ps []gateway.Part) {
 		u.log.Warn("location not conveyed", "call", o.Call, "leg", string(o.Leg), "error", err)
 		return values, ps
 	}
-	return append(values, "<cid:"+id+">"), append(ps, gateway.Part{ContentType: "application/pidf+xml", ContentID: id, Content: doc})
+	// RFC 5621 s9: a part that a header refers to. One that does not know PIDF-LO is to
+	// take the call without it, and not to answer 415.
+	own := gateway.Part{ContentType: "application/pidf+xml", ContentID: id, Disposition: "by-reference;handling=optional", Content: doc}
+	value := "<cid:" + id + ">"
+	if len(identity(u, o)) > 0 && o.Invite.Asserted && isName(u.Domain) {
+		value += ";loc-src=" + u.Domain // RFC 8787 s4: only where we are trusted to assert things
+	}
+	return append(values, value), append(ps, own)
+}
+
+// isName says whether a host is a name: an address may not stand in loc-src (RFC 8787 s4).
+func isName(host string) bool {
+	_, err := netip.ParseAddr(strings.Trim(host, "[]"))
+	return err != nil && strings.Contains(host, ".")
+}
+
+// cancelReason says why a leg is cancelled (RFC 3326 s2).
+func cancelReason(why string) sip.Header {
+	cause := "487"
+	if strings.Contains(why, "answered") {
+		cause = "200" // completed elsewhere
+	}
+	return sip.NewHeader("Reason", "SIP;cause="+cause+";text="+quoted(oneLine(why)))
 }

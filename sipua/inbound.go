@@ -10,40 +10,58 @@ import (
 	"github.com/tocsin-sip/tocsin/sip/transport"
 )
 
-// inbound is an INVITE as plain values.
+// inbound is an INVITE as plain values. Nothing in it is refused here: what a strict
+// element would object to is carried as Malformed, because whether that matters depends
+// on whether the call is an emergency (L1, NENA-STA-010.3f RQ_BCF_002).
 func inbound(req *sip.Request, from transport.Flow, faults []transport.Fault) gateway.Inbound {
 	in := gateway.Inbound{At: time.Now(), SIPCallID: callIDOf(req), RequestURI: req.Recipient.String(), Dialled: dialled(req.Recipient),
-		From: gateway.Peer{Source: from.Remote, Flow: FlowName(from)}, Transport: from.Protocol.String()}
-	if len(faults) > 0 {
-		in.Malformed = faults[0].String()
+		From: gateway.Peer{Source: from.Remote, Flow: FlowName(from)}, Transport: from.Protocol.String(),
+		Priority: strings.ToLower(headerValue(req, "Priority")), Malformed: objection(req, faults)}
+	if to, ok := addressed(req, "To"); ok {
+		in.To = dialled(to)
 	}
-	if h := req.To(); h != nil {
-		in.To = dialled(h.Address)
-	}
-	if h := req.From(); h != nil {
-		in.Domain = h.Address.Host
-		in.Claims = append(in.Claims, gateway.Claim{Header: "from", User: userOf(h.Address), Domain: h.Address.Host, Display: strings.Trim(h.DisplayName, `"`)})
-	}
-	for _, name := range []string{"p-asserted-identity", "p-preferred-identity", "remote-party-id"} {
-		for _, v := range headerValues(req, name) {
-			if c, ok := claim(name, v); ok {
-				in.Claims = append(in.Claims, c)
+	for _, name := range []string{"from", "p-asserted-identity", "p-preferred-identity", "remote-party-id"} {
+		for _, n := range nameAddrs(req, name) {
+			if u, ok := n.parsed(); ok {
+				in.Claims = append(in.Claims, gateway.Claim{Header: name, User: userOf(u), Domain: u.Host, Display: n.display})
+				if name == "from" {
+					in.Domain = u.Host
+				}
 			}
 		}
 	}
-	if h := req.Contact(); h != nil {
-		in.From.Contact = h.Address.String()
+	in.From.Contact, _ = contactOf(req)
+	for _, v := range headerValues(req, "Geolocation") {
+		in.Geolocation = append(in.Geolocation, withoutSource(v))
 	}
-	if h := req.GetHeader("Priority"); h != nil {
-		in.Priority = strings.ToLower(strings.TrimSpace(h.Value()))
-	}
-	in.Geolocation = headerValues(req, "Geolocation")
+	in.GeolocationRouting = strings.ToLower(headerValue(req, "Geolocation-Routing"))
+	in.CallID, in.IncidentID, in.CallInfo = callInfo(req)
 	in.SDP, in.Parts = parts(req)
 	return in
 }
 
+// objection is the first thing a strict element would refuse the request for.
+func objection(req *sip.Request, faults []transport.Fault) string {
+	if len(faults) > 0 {
+		return faults[0].String()
+	}
+	if v := headerValue(req, "Require"); v != "" {
+		return "extension required: " + oneLine(v) // RFC 3261 s8.2.2.3
+	}
+	return ""
+}
+
 // FlowName is a flow as the registrar and the gateway know it.
 func FlowName(f transport.Flow) string { return f.String() }
+
+func addressed(m sip.Message, name string) (sip.Uri, bool) {
+	for _, n := range nameAddrs(m, name) {
+		if u, ok := n.parsed(); ok {
+			return u, true
+		}
+	}
+	return sip.Uri{}, false
+}
 
 func dialled(u sip.Uri) shortcode.Dialled {
 	d := shortcode.Dialled{Scheme: strings.ToLower(u.Scheme), User: u.User}
@@ -53,33 +71,38 @@ func dialled(u sip.Uri) shortcode.Dialled {
 	if raw := u.Raw(); raw != "" {
 		d.User = raw
 	}
+	if d.User == "" && onlyDigits(u.Host) {
+		// sip:911. RFC 3261 s25.1: the last label of a host name begins with a letter, so
+		// this cannot be a host, and somebody dialled it.
+		d.User = u.Host
+	}
 	if u.UriParams != nil {
 		d.Params = u.UriParams.Items()
 	}
 	return d
 }
 
-func userOf(u sip.Uri) string {
-	user := u.User
-	if raw := u.Raw(); raw != "" {
-		user = raw // tel:
-	}
-	user, _, _ = strings.Cut(user, ";")
-	return user
+func onlyDigits(s string) bool {
+	return s != "" && strings.Trim(s, "0123456789") == ""
 }
 
-// claim reads one name-addr of an identity header (RFC 3325 s9.1).
-func claim(header, value string) (gateway.Claim, bool) {
-	display, uri := "", value
-	if i := strings.LastIndex(value, "<"); i >= 0 {
-		display = strings.Trim(strings.TrimSpace(value[:i]), `"`)
-		uri, _, _ = strings.Cut(value[i+1:], ">")
-	} else {
-		uri, _, _ = strings.Cut(value, ";")
+// withoutSource takes loc-src off the locationValues: it says which element of a trust
+// domain has inserted a location, and whoever calls us is outside ours (RFC 8787 s4).
+func withoutSource(geolocation string) string {
+	var values []string
+	for _, one := range splitOutside(geolocation, ',') {
+		n, ok := parseNameAddr(one)
+		if _, has := n.param("loc-src"); !ok || !has {
+			values = append(values, one)
+			continue
+		}
+		v := "<" + n.uri + ">"
+		for _, p := range splitOutside(n.params, ';') {
+			if k, _, _ := strings.Cut(p, "="); !strings.EqualFold(strings.TrimSpace(k), "loc-src") {
+				v += ";" + p
+			}
+		}
+		values = append(values, v)
 	}
-	var u sip.Uri
-	if err := sip.ParseUri(strings.TrimSpace(uri), &u); err != nil {
-		return gateway.Claim{}, false
-	}
-	return gateway.Claim{Header: header, User: userOf(u), Domain: u.Host, Display: display}, true
+	return strings.Join(values, ", ")
 }

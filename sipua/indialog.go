@@ -2,7 +2,6 @@ package sipua
 
 import (
 	"strings"
-	"time"
 
 	"github.com/emiago/sipgo/sip"
 	"github.com/tocsin-sip/tocsin/call"
@@ -11,7 +10,7 @@ import (
 
 // inDialog is a request with a To tag: it belongs to a dialog of ours or gets 481.
 func (u *UA) inDialog(tx *transaction.Server, req *sip.Request) {
-	d := u.dialog(req)
+	d := u.find(req)
 	if d == nil {
 		u.refuse(tx, req, 481)
 		return
@@ -30,79 +29,124 @@ func (u *UA) inDialog(tx *transaction.Server, req *sip.Request) {
 	}
 	switch req.Method {
 	case sip.BYE:
-		d.answer(tx, req, 200, "")
+		d.respond(tx, req, 200, "")
 		d.hungUp()
 	case sip.INVITE, sip.UPDATE:
-		d.reOffer(tx, req)
+		d.do(func() { d.reOffer(tx, req) })
 	case sip.INFO:
-		d.keys(req)
-		d.answer(tx, req, 200, "")
+		d.info(tx, req)
 	case sip.OPTIONS:
 		tx.Respond(u.options(req))
-	case sip.MESSAGE, sip.NOTIFY, sip.SUBSCRIBE, sip.REFER, sip.PRACK:
+	case sip.MESSAGE, sip.NOTIFY, sip.SUBSCRIBE, sip.PUBLISH, sip.REFER, sip.PRACK:
 		u.refuse(tx, req, 405)
 	default:
 		u.refuse(tx, req, 501)
 	}
 }
 
-func (d *dialog) answer(tx *transaction.Server, req *sip.Request, code int, sdp string) {
+func (d *dialog) respond(tx *transaction.Server, req *sip.Request, code int, sdp string) {
 	res := transaction.Reply(req, code, reason(code), d.key.local)
 	res.AppendHeader(sip.NewHeader("Server", d.ua.Agent))
 	if req.Method == sip.INVITE || req.Method == sip.UPDATE {
-		res.AppendHeader(sip.NewHeader("Contact", d.contactURI))
-		res.AppendHeader(sip.NewHeader("Allow", allow))
+		res.AppendHeader(sip.NewHeader("Contact", d.contact))
+		res.AppendHeader(sip.NewHeader("Allow", d.ua.allow()))
+		res.AppendHeader(sip.NewHeader("Supported", "replaces"))
 	}
-	if sdp != "" {
-		res.AppendHeader(sip.NewHeader("Content-Type", "application/sdp"))
-		res.SetBody([]byte(sdp))
-	}
+	describe(res, sdp)
 	if req.Method == sip.INVITE && code/100 == 2 {
-		d.repeatUntilAck(tx, res.Clone())
+		d.untilAck(tx, res)
+		return
 	}
 	tx.Respond(res)
 }
 
-// reOffer answers a new offer from the anchor: no other leg hears of it.
-func (d *dialog) reOffer(tx *transaction.Server, req *sip.Request) {
-	if h := req.Contact(); h != nil { // RFC 3261 s12.2.2: the target is refreshed
-		d.mu.Lock()
-		d.target = h.Address.String()
-		d.mu.Unlock()
+// describe puts a session description into a response.
+func describe(res *sip.Response, sdp string) {
+	if sdp != "" {
+		res.AppendHeader(sip.NewHeader("Content-Type", "application/sdp"))
+		res.SetBody([]byte(sdp))
 	}
-	sdp, _ := parts(req)
-	d.mu.Lock()
-	r := d.reporter
-	d.mu.Unlock()
-	if sdp == "" && req.Method == sip.UPDATE || r == nil {
-		d.answer(tx, req, 200, "")
-		return
-	}
-	mine, err := r.ReOffer(sdp)
-	if err != nil {
-		d.ua.refuse(tx, req, 488)
-		return
-	}
-	d.mu.Lock()
-	d.offered = sdp == ""
-	d.mu.Unlock()
-	d.answer(tx, req, 200, mine)
 }
 
-// keys reads the digits of an INFO, for phones that send them there.
-func (d *dialog) keys(req *sip.Request) {
-	h := req.ContentType()
-	if h == nil {
+// reOffer answers a new offer from the anchor: no other leg hears of it. What is refused
+// leaves everything as it was (RFC 3261 s14.2).
+func (d *dialog) reOffer(tx *transaction.Server, req *sip.Request) {
+	sdp, _ := parts(req)
+	offering := req.Method == sip.INVITE || sdp != ""
+	d.mu.Lock()
+	state, awaiting := d.state, d.offered
+	d.mu.Unlock()
+	switch {
+	case state == dialogEnded: // RFC 3261 s15.1.2: a BYE has come meanwhile
+		d.ua.refuse(tx, req, 487)
+		return
+	case state == dialogEarly && offering:
+		// RFC 3261 s14.2 and RFC 3311 s5.2: the first offer has no answer yet.
+		d.ua.refuse(tx, req, 500, sip.NewHeader("Retry-After", "3"))
+		return
+	case awaiting && offering:
+		// RFC 3261 s14.2: an offer of ours waits for its answer, in the ACK.
+		d.ua.refuse(tx, req, 491)
 		return
 	}
-	switch strings.ToLower(strings.TrimSpace(strings.SplitN(h.Value(), ";", 2)[0])) {
+	mine := ""
+	if offering {
+		r := d.tells.reporter()
+		if r == nil {
+			d.ua.refuse(tx, req, 500, sip.NewHeader("Retry-After", "3"))
+			return
+		}
+		var err error
+		if mine, err = r.ReOffer(sdp); err != nil {
+			d.ua.refuse(tx, req, 488)
+			return
+		}
+	}
+	d.mu.Lock()
+	if target, ok := contactOf(req); ok { // RFC 3261 s12.2.2: the target is refreshed
+		d.target = target
+	}
+	if !d.flow.IsZero() {
+		d.flow = tx.Flow() // a telephone that has changed its network
+	}
+	d.offered = offering && sdp == "" && mine != ""
+	d.mu.Unlock()
+	d.respond(tx, req, 200, mine)
+}
+
+// info takes the digits of an INFO, for telephones that send them there.
+func (d *dialog) info(tx *transaction.Server, req *sip.Request) {
+	kind, _, _ := strings.Cut(headerValue(req, "Content-Type"), ";")
+	switch strings.ToLower(strings.TrimSpace(kind)) {
 	case "application/dtmf-relay":
-		for _, line := range strings.Split(string(req.Body()), "\n") {
+		for line := range strings.Lines(string(req.Body())) {
 			if k, v, ok := strings.Cut(line, "="); ok && strings.EqualFold(strings.TrimSpace(k), "signal") {
-				d.report(call.Event{Kind: call.Pressed, At: time.Now(), Digit: strings.TrimSpace(v)})
+				d.pressed(v)
 			}
 		}
 	case "application/dtmf":
-		d.report(call.Event{Kind: call.Pressed, At: time.Now(), Digit: strings.TrimSpace(string(req.Body()))})
+		d.pressed(string(req.Body()))
+	default:
+		switch {
+		case headerValue(req, "Info-Package") != "":
+			d.ua.refuse(tx, req, 469, sip.NewHeader("Recv-Info", "")) // RFC 6086 s4.2.2
+			return
+		case len(req.Body()) > 0:
+			d.ua.refuse(tx, req, 415, sip.NewHeader("Accept", "application/dtmf-relay, application/dtmf"))
+			return
+		}
+	}
+	d.respond(tx, req, 200, "")
+}
+
+func (d *dialog) pressed(digit string) {
+	switch digit = strings.TrimSpace(digit); digit {
+	case "10":
+		digit = "*" // the events of RFC 4733 s3.2
+	case "11":
+		digit = "#"
+	}
+	if len(digit) == 1 {
+		d.tells.tell(call.Event{Kind: call.Pressed, Leg: d.leg, Digit: digit})
 	}
 }

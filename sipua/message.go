@@ -21,7 +21,7 @@ func (u *UA) request(m sip.RequestMethod, to sip.Uri, from, toHeader, callID str
 	r.AppendHeader(sip.NewHeader("From", from))
 	r.AppendHeader(sip.NewHeader("To", toHeader))
 	r.AppendHeader(sip.NewHeader("Call-ID", callID))
-	r.AppendHeader(sip.NewHeader("CSeq", fmt.Sprintf("%d %s", seq, m)))
+	r.AppendHeader(&sip.CSeqHeader{SeqNo: seq, MethodName: m})
 	r.AppendHeader(sip.NewHeader("User-Agent", u.Agent))
 	return r
 }
@@ -47,30 +47,11 @@ func callIDOf(m sip.Message) string {
 	return ""
 }
 
-// headerValues are the values of a header that may stand several times.
-func headerValues(m sip.Message, name string) []string {
-	var vs []string
-	for _, h := range m.GetHeaders(name) {
-		vs = append(vs, h.Value())
+func seqOf(m sip.Message) uint32 {
+	if h := m.CSeq(); h != nil {
+		return h.SeqNo
 	}
-	return vs
-}
-
-// withoutTag is a From or To value as it stands, less its tag.
-func withoutTag(value string) string {
-	i := strings.LastIndex(value, ">")
-	head, params := value, ""
-	if i >= 0 {
-		head, params = value[:i+1], value[i+1:]
-	} else if j := strings.Index(value, ";"); j >= 0 {
-		head, params = value[:j], value[j:]
-	}
-	for _, p := range strings.Split(params, ";") {
-		if p = strings.TrimSpace(p); p != "" && !strings.HasPrefix(strings.ToLower(p), "tag=") {
-			head += ";" + p
-		}
-	}
-	return head
+	return 0
 }
 
 // contact is the URI this element is reached by from a destination.
@@ -79,15 +60,18 @@ func (u *UA) contact(to transport.Destination) string {
 	if err != nil {
 		host, port = u.Domain, 0
 	}
-	hp := host
-	if port != 0 {
-		hp = net.JoinHostPort(strings.Trim(host, "[]"), strconv.Itoa(port))
+	host = strings.Trim(host, "[]")
+	switch {
+	case port != 0:
+		host = net.JoinHostPort(host, strconv.Itoa(port))
+	case strings.Contains(host, ":"):
+		host = "[" + host + "]"
 	}
 	p := to.Protocol
 	if !to.Flow.IsZero() {
 		p = to.Flow.Protocol
 	}
-	return "<sip:tocsin@" + hp + ";transport=" + strings.ToLower(p.String()) + ">"
+	return "<sip:tocsin@" + host + ";transport=" + strings.ToLower(p.String()) + ">"
 }
 
 // reason is the phrase of a status (RFC 3261 s21).
@@ -98,13 +82,14 @@ func reason(status int) string {
 	return "Status " + strconv.Itoa(status)
 }
 
-var reasons = map[int]string{180: "Ringing", 183: "Session Progress", 200: "OK", 302: "Moved Temporarily", 400: "Bad Request",
-	403: "Forbidden", 404: "Not Found", 405: "Method Not Allowed", 408: "Request Timeout", 415: "Unsupported Media Type",
-	416: "Unsupported URI Scheme", 480: "Temporarily Unavailable", 481: "Call/Transaction Does Not Exist", 482: "Loop Detected",
-	487: "Request Terminated", 488: "Not Acceptable Here", 491: "Request Pending", 500: "Server Internal Error", 501: "Not Implemented",
-	503: "Service Unavailable", 603: "Decline"}
+var reasons = map[int]string{100: "Trying", 180: "Ringing", 183: "Session Progress", 200: "OK", 302: "Moved Temporarily",
+	400: "Bad Request", 403: "Forbidden", 404: "Not Found", 405: "Method Not Allowed", 408: "Request Timeout",
+	415: "Unsupported Media Type", 416: "Unsupported URI Scheme", 420: "Bad Extension", 469: "Bad Info Package",
+	480: "Temporarily Unavailable", 481: "Call/Transaction Does Not Exist", 482: "Loop Detected", 486: "Busy Here",
+	487: "Request Terminated", 488: "Not Acceptable Here", 491: "Request Pending", 500: "Server Internal Error",
+	501: "Not Implemented", 503: "Service Unavailable", 505: "Version Not Supported", 603: "Decline"}
 
-// quoted makes a display name of any text.
+// quoted makes a quoted string of any text (RFC 3261 s25.1).
 func quoted(s string) string {
 	s = strings.Map(func(r rune) rune {
 		if r < ' ' || r == 0x7f {
@@ -117,3 +102,16 @@ func quoted(s string) string {
 
 // oneLine makes header text of any text.
 func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
+
+// escapeUser makes a user part of any text (RFC 3261 s25.1).
+func escapeUser(s string) string {
+	var b strings.Builder
+	for _, c := range []byte(s) {
+		if c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.IndexByte("-_.!~*'()&=+$,;?/", c) >= 0 {
+			b.WriteByte(c)
+			continue
+		}
+		fmt.Fprintf(&b, "%%%02X", c)
+	}
+	return b.String()
+}

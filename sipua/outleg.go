@@ -1,6 +1,8 @@
 package sipua
 
 import (
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -12,57 +14,81 @@ import (
 	"github.com/tocsin-sip/tocsin/sip/transport"
 )
 
-// outLeg is a leg we place: one INVITE and what comes of it.
+// outLeg is a leg we place: the INVITEs of one attempt and what comes of them. It ends
+// once: Failed before it was answered, HungUp after.
 type outLeg struct {
-	ua       *UA
-	out      gateway.Outgoing
-	reporter gateway.Reporter
-	callID   string
-	tag      string
+	ua     *UA
+	tells  *teller
+	out    gateway.Outgoing
+	callID string
+	tag    string
 
-	mu        sync.Mutex
-	tx        *transaction.Client
-	to        transport.Destination
-	later     []transport.Destination // what else the name resolved to
-	invite    *sip.Request
-	dialog    *dialog // of the first 2xx
-	redirects int
-	over      bool
-	cancelled string // to be cancelled as soon as there is a transaction
-	unanswer  *time.Timer
+	mu         sync.Mutex
+	attempt    attempt                 // what goes out now
+	later      []transport.Destination // what else the name resolved to
+	tx         *transaction.Client
+	sent       int     // INVITEs
+	dialog     *dialog // of the first 2xx
+	heard      bool    // a response to this INVITE, of whatever kind
+	redirected bool
+	longer     bool // 422 was answered
+	unwanted   bool
+	hangup     bool // and to be released if it is answered after all
+	why        string
+	over       bool
+	patience   *time.Timer
 }
 
-// unansweredAfter ends an attempt that rings and never answers: RFC 3261 s16.6 gives a
-// proxy's timer C more than three minutes, and each 18x begins it anew.
+// unansweredAfter ends an attempt that has begun to ring and is not heard of any more:
+// RFC 3261 s16.6 gives a proxy's timer C more than three minutes, each 18x begins it anew,
+// and s13.3.1.1 has whoever still rings say so every minute.
 const unansweredAfter = 185 * time.Second
 
 // Dial places a leg.
 func (u *UA) Dial(o gateway.Outgoing, r gateway.Reporter) gateway.Leg {
-	l := &outLeg{ua: u, out: o, reporter: r, callID: newCallID(u.Domain), tag: newTag()}
-	u.mu.Lock()
-	u.ours[l.callID]++
-	u.mu.Unlock()
-	u.spawn(l.place)
+	l := &outLeg{ua: u, tells: &teller{}, out: o, callID: newCallID(u.Domain), tag: newTag(),
+		attempt: attempt{target: o.Invite.RequestURI, hop: o.Invite.NextHop, seq: 1}}
+	l.tells.begin(r)
+	u.claim(l, 1)
+	if !u.spawn(l.place) {
+		l.fail(0, "closing")
+	}
 	return l
 }
 
-// place finds the way and sends the INVITE.
+// claim counts the ids of a leg while it lives, so that our own call is known when it
+// comes back (R16).
+func (u *UA) claim(l *outLeg, n int) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	ids := []string{l.callID}
+	if l.out.Invite.Emergency && l.out.CallID != "" && strings.HasSuffix(l.out.CallID, ":"+u.Domain) {
+		ids = append(ids, l.out.CallID) // of ours: others may try theirs several times
+	}
+	for _, id := range ids {
+		if u.ours[id] += n; u.ours[id] <= 0 {
+			delete(u.ours, id)
+		}
+	}
+}
+
+// place finds the way and sends the INVITE: over the flow of a registration or not at all
+// (RFC 5626 s5.3), else to what the next hop resolves to, one address after the other.
 func (l *outLeg) place() {
 	if f, err := transport.ParseFlow(l.out.Invite.Flow); err == nil {
 		l.send(transport.Over(f))
 		return
 	}
-	l.placeAt(l.hop())
+	l.placeAt()
 }
 
-func (l *outLeg) hop() string {
-	if l.out.Invite.NextHop != "" {
-		return l.out.Invite.NextHop
+func (l *outLeg) placeAt() {
+	l.mu.Lock()
+	uri := l.attempt.hop
+	if uri == "" {
+		uri = l.attempt.target
 	}
-	return l.out.Invite.RequestURI
-}
-
-func (l *outLeg) placeAt(uri string) {
+	l.mu.Unlock()
 	var hop sip.Uri
 	if err := sip.ParseUri(uri, &hop); err != nil {
 		l.fail(0, err.Error())
@@ -80,239 +106,236 @@ func (l *outLeg) placeAt(uri string) {
 }
 
 func (l *outLeg) send(to transport.Destination) {
-	req, err := l.ua.invite(l.out, to, l.callID, l.tag)
+	l.mu.Lock()
+	if l.unwanted {
+		l.mu.Unlock()
+		l.fail(487, "cancelled before it was sent")
+		return
+	}
+	l.attempt.to, l.tx, l.heard = to, nil, false
+	l.sent++
+	a, nth := l.attempt, l.sent
+	l.mu.Unlock()
+	req, err := l.ua.invite(l.out, a, l.callID, l.tag)
 	if err != nil {
 		l.fail(0, err.Error())
 		return
 	}
-	l.mu.Lock()
-	l.to, l.invite = to, req
-	l.mu.Unlock()
 	tx := l.ua.layer.Request(req, to, l.happened)
 	l.mu.Lock()
-	l.tx = tx
-	why := l.cancelled
+	if l.sent == nth { // else it has failed already and another is on its way
+		l.tx = tx
+	}
+	cancel, why := l.unwanted, l.why
 	l.mu.Unlock()
-	if why != "" {
+	if cancel {
 		tx.Cancel(cancelReason(why))
 	}
 }
 
 // happened takes what the transaction tells, in its order.
 func (l *outLeg) happened(e transaction.Event) {
+	l.mu.Lock()
+	heard := l.heard
+	l.heard = heard || e.Response != nil
+	l.mu.Unlock()
 	switch e.Kind {
 	case transaction.Provisional:
 		l.provisional(e.Response)
 	case transaction.Success:
-		l.succeeded(e)
+		l.succeeded(e.Response)
 	case transaction.Failure:
 		l.refused(e.Response)
 	case transaction.TimedOut:
-		l.fail(408, "no response")
+		if heard || !l.another() {
+			l.fail(408, "no response")
+		}
 	case transaction.Broken:
-		l.broken(e.Err)
+		if !l.another() {
+			l.fail(0, e.Err.Error())
+		}
 	}
 }
 
-func (l *outLeg) provisional(res *sip.Response) {
-	if res.StatusCode == 100 {
-		l.report(call.Event{Kind: call.Tried})
-		return
-	}
+// another tries what else the name resolved to (RFC 3263 s4.3), and says whether there is
+// anything.
+func (l *outLeg) another() bool {
 	l.mu.Lock()
-	if l.unanswer == nil {
-		l.unanswer = time.AfterFunc(unansweredAfter, func() { l.Cancel("nobody answers") })
-	} else {
-		l.unanswer.Reset(unansweredAfter)
+	defer l.mu.Unlock()
+	if len(l.later) == 0 || l.unwanted {
+		return false
+	}
+	next := l.later[0]
+	l.later = l.later[1:]
+	return l.ua.spawn(func() { l.send(next) })
+}
+
+func (l *outLeg) provisional(res *sip.Response) {
+	l.mu.Lock()
+	switch {
+	case l.over:
+	case l.patience == nil:
+		l.patience = time.AfterFunc(unansweredAfter, func() { l.Cancel("nobody answers") })
+	case res.StatusCode != 100:
+		l.patience.Reset(unansweredAfter)
 	}
 	l.mu.Unlock()
+	if res.StatusCode == 100 {
+		l.tells.tell(call.Event{Kind: call.Tried, Leg: l.out.Leg})
+		return
+	}
 	sdp, _ := parts(res)
-	l.report(call.Event{Kind: call.Ringing, Code: res.StatusCode, SDP: sdp})
+	l.tells.tell(call.Event{Kind: call.Ringing, Leg: l.out.Leg, Code: res.StatusCode, SDP: sdp})
 }
 
 // succeeded acknowledges every 2xx. The first makes the dialog, its repetitions are
 // acknowledged again, and the answer of another fork is released.
-func (l *outLeg) succeeded(e transaction.Event) {
+func (l *outLeg) succeeded(res *sip.Response) {
 	l.mu.Lock()
-	d := l.dialog
+	d, over, to := l.dialog, l.over, l.attempt.to
 	l.mu.Unlock()
 	switch {
-	case d == nil:
-		l.established(e)
-	case d.key.remote == toTag(e.Response):
-		d.ackAgain(e.Response)
+	case d == nil && !over:
+		l.established(res, to)
+	case d != nil && d.key.remote == toTag(res):
+		d.ackAgain()
 	default:
-		l.ua.releaseFork(l, e.Response)
+		l.ua.release(res, to, "answered elsewhere")
 	}
 }
 
-func (l *outLeg) established(e transaction.Event) {
-	d := l.ua.dialogFrom(l.invite, e.Response, l.to, e.Flow)
-	d.leg, d.reporter = l.out.Leg, l.reporter
+func (l *outLeg) established(res *sip.Response, to transport.Destination) {
+	d := l.ua.answered(res, to)
+	d.leg, d.tells, d.atEnd = l.out.Leg, l.tells, l.end
+	d.acknowledge(seqOf(res)) // before anybody can hang up
 	l.mu.Lock()
 	l.dialog = d
-	if l.unanswer != nil {
-		l.unanswer.Stop()
+	if l.patience != nil {
+		l.patience.Stop()
 	}
+	hangup, why := l.hangup, l.why
 	l.mu.Unlock()
+	if hangup {
+		l.tells.tell(call.Event{Kind: call.Failed, Leg: l.out.Leg, Code: 487, Text: "hung up before it was answered"})
+		d.bye(why)
+		return
+	}
+	sdp, _ := parts(res)
+	l.tells.tell(call.Event{Kind: call.Answered, Leg: l.out.Leg, Code: res.StatusCode, SDP: sdp})
 	l.ua.keep(d)
-	l.ua.acknowledge(d, "")
-	sdp, _ := parts(e.Response)
-	l.report(call.Event{Kind: call.Answered, Code: e.Response.StatusCode, SDP: sdp})
 }
 
-// refused is a final response that is not 2xx. A 3xx is followed once (R8), but never one
-// to a call-back (C4).
+// refused is a final response that is not 2xx. Some are answered before the leg is given
+// up (R8), but not once nobody wants the leg any more.
 func (l *outLeg) refused(res *sip.Response) {
-	if res.StatusCode/100 == 3 && !l.out.Invite.Callback {
-		if h := res.Contact(); h != nil && l.redirects == 0 {
-			l.redirects++
-			uri := h.Address.String()
-			l.out.Invite.RequestURI, l.out.Invite.NextHop = uri, uri
-			l.ua.spawn(func() { l.placeAt(uri) })
-			return
-		}
+	if res.StatusCode/100 == 3 && l.follow(res) || res.StatusCode == 422 && l.allowLonger(res) {
+		return
+	}
+	// RFC 3263 s4.3: 503 is an element that is not there.
+	if res.StatusCode == 503 && l.another() {
+		return
 	}
 	l.fail(res.StatusCode, res.Reason)
 }
 
-// broken is a transport that failed: what else the name resolved to is tried first.
-func (l *outLeg) broken(err error) {
+// follow goes where a 3xx says, once, but never with a call-back (C4).
+func (l *outLeg) follow(res *sip.Response) bool {
+	uri, ok := best(nameAddrs(res, "Contact"))
 	l.mu.Lock()
-	var next transport.Destination
-	more := len(l.later) > 0
-	if more {
-		next, l.later = l.later[0], l.later[1:]
+	defer l.mu.Unlock()
+	if !ok || l.redirected || l.unwanted || l.out.Invite.Callback {
+		return false
 	}
-	l.mu.Unlock()
-	if more {
-		l.ua.spawn(func() { l.send(next) })
-		return
+	l.redirected = true
+	// RFC 3261 s8.1.3.4: the Contact becomes the request-URI, To, From and Call-ID stay.
+	l.attempt.target, l.attempt.hop = uri, ""
+	l.attempt.seq++
+	l.later = nil
+	return l.ua.spawn(l.placeAt)
+}
+
+// best is the Contact with the highest q that we can dial.
+func best(ns []nameAddr) (uri string, ok bool) {
+	top := -1.0
+	for _, n := range ns {
+		u, readable := n.parsed()
+		if !readable || u.Scheme != "sip" || u.Host == "" {
+			continue
+		}
+		q := 1.0
+		if s, has := n.param("q"); has {
+			if f, err := strconv.ParseFloat(s, 64); err == nil {
+				q = f
+			}
+		}
+		if q > top {
+			uri, top, ok = n.uri, q, true
+		}
 	}
-	l.fail(0, err.Error())
+	return uri, ok
+}
+
+// allowLonger answers 422 with the session interval it asks for (RFC 4028 s7.3). Whoever
+// insists on a refresh does it itself: a call of ours has none.
+func (l *outLeg) allowLonger(res *sip.Response) bool {
+	min := headerValue(res, "Min-SE")
+	seconds, _, _ := strings.Cut(min, ";")
+	seconds = strings.TrimSpace(seconds)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !onlyDigits(seconds) || l.longer || l.unwanted {
+		return false
+	}
+	l.longer = true
+	l.attempt.seq++
+	l.attempt.extra = append(slices.Clone(l.attempt.extra), sip.NewHeader("Min-SE", seconds), sip.NewHeader("Session-Expires", seconds+";refresher=uas"))
+	to := l.attempt.to
+	return l.ua.spawn(func() { l.send(to) })
 }
 
 func (l *outLeg) fail(code int, text string) {
-	l.report(call.Event{Kind: call.Failed, Code: code, Text: oneLine(text)})
+	l.tells.tell(call.Event{Kind: call.Failed, Leg: l.out.Leg, Code: code, Text: oneLine(text)})
 	l.end()
-}
-
-func (l *outLeg) report(e call.Event) {
-	e.At = time.Now()
-	l.reporter.Report(e)
 }
 
 func (l *outLeg) end() {
 	l.mu.Lock()
 	over := l.over
 	l.over = true
-	if l.unanswer != nil {
-		l.unanswer.Stop()
+	if l.patience != nil {
+		l.patience.Stop()
 	}
 	l.mu.Unlock()
-	if over {
-		return
+	if !over {
+		l.ua.claim(l, -1)
 	}
-	l.ua.mu.Lock()
-	if l.ua.ours[l.callID]--; l.ua.ours[l.callID] <= 0 {
-		delete(l.ua.ours, l.callID)
-	}
-	l.ua.mu.Unlock()
 }
 
-// Cancel asks for the INVITE to be cancelled; its end is reported as ever.
+// Cancel asks for the INVITE to be cancelled; its end is reported as ever. The transaction
+// waits for a provisional response (RFC 3261 s9.1).
 func (l *outLeg) Cancel(why string) {
 	l.mu.Lock()
 	tx := l.tx
-	l.cancelled = why
+	if !l.unwanted {
+		l.unwanted, l.why = true, why
+	}
 	l.mu.Unlock()
 	if tx != nil {
 		tx.Cancel(cancelReason(why))
 	}
 }
 
-func cancelReason(why string) sip.Header {
-	cause := "487"
-	if strings.Contains(why, "answered") {
-		cause = "200" // RFC 3326 s3.1: completed elsewhere
-	}
-	return sip.NewHeader("Reason", "SIP;cause="+cause+";text="+quoted(oneLine(why)))
-}
-
-// Hangup ends a leg that was answered.
+// Hangup ends a leg that was answered. One that was not is cancelled, and released if its
+// answer comes all the same.
 func (l *outLeg) Hangup(why string) {
 	l.mu.Lock()
 	d := l.dialog
+	l.hangup = true
 	l.mu.Unlock()
-	if d != nil {
-		d.bye(why)
-	}
-	l.end()
-}
-
-// dialogFrom is the dialog that a 2xx to an INVITE of ours makes (RFC 3261 s12.1.2).
-func (u *UA) dialogFrom(invite *sip.Request, res *sip.Response, to transport.Destination, flow transport.Flow) *dialog {
-	d := &dialog{ua: u, key: dialogKey{callIDOf(res), fromTag(res), toTag(res)}, first: to, contactURI: u.contact(to),
-		localSeq: seqOf(invite), inviteSeq: seqOf(invite), target: invite.Recipient.String()}
-	if !to.Flow.IsZero() {
-		d.flow = to.Flow
-	}
-	if h := res.GetHeader("From"); h != nil {
-		d.local = h.Value()
-	}
-	if h := res.GetHeader("To"); h != nil {
-		d.remote = h.Value()
-	}
-	if h := res.Contact(); h != nil {
-		d.target = h.Address.String()
-	}
-	routes := recordRoutes(res)
-	for i := len(routes) - 1; i >= 0; i-- {
-		d.routes = append(d.routes, routes[i])
-	}
-	return d
-}
-
-// acknowledge sends the ACK to the 2xx that made the dialog, and remembers it.
-func (u *UA) acknowledge(d *dialog, sdp string) {
-	ack, to, err := d.next(sip.ACK, d.inviteSeq)
-	if err != nil {
-		u.log.Warn("ACK not sent", "leg", string(d.leg), "error", err)
+	if d == nil {
+		l.Cancel(why)
 		return
 	}
-	if sdp != "" {
-		ack.AppendHeader(sip.NewHeader("Content-Type", "application/sdp"))
-		ack.SetBody([]byte(sdp))
-	}
-	a := &ackMemory{ack, transaction.NewBranch(), to}
-	d.mu.Lock()
-	d.ack = a
-	d.mu.Unlock()
-	u.layer.Ack(a.req, a.branch, a.to)
-}
-
-// releaseFork acknowledges and ends a dialog nobody wants: another fork's answer, or one
-// that came when all was over.
-func (u *UA) releaseFork(l *outLeg, res *sip.Response) {
-	if seq := res.CSeq(); seq == nil || seq.MethodName != sip.INVITE {
-		return
-	}
-	var target sip.Uri
-	if h := res.Contact(); h != nil {
-		target = h.Address
-	} else {
-		return
-	}
-	invite := u.request(sip.INVITE, target, "", "", callIDOf(res), seqOf(res))
-	to := transport.Destination{}
-	if l != nil {
-		to = l.to
-	} else if ds, err := u.resolve(target); err == nil {
-		to = ds[0]
-	} else {
-		return
-	}
-	d := u.dialogFrom(invite, res, to, transport.Flow{})
-	u.acknowledge(d, "")
-	d.bye("answered elsewhere")
+	l.tells.hush()
+	d.bye(why)
 }

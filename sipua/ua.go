@@ -2,7 +2,9 @@ package sipua
 
 import (
 	"context"
+	"errors"
 	"log/slog"
+	"strings"
 	"sync"
 	"time"
 
@@ -18,7 +20,7 @@ type Calls interface {
 	Handle(in gateway.Inbound, caller gateway.Caller)
 }
 
-// Register answers a REGISTER.
+// Register answers a REGISTER. It must not wait for anything.
 type Register interface {
 	Register(req *sip.Request, faults []transport.Fault, from transport.Flow) *sip.Response
 }
@@ -43,39 +45,74 @@ type Config struct {
 // UA is a back-to-back user agent. It is the user of its transaction layer.
 type UA struct {
 	Config
-	layer *transaction.Layer
-	log   *slog.Logger
+	layer  *transaction.Layer
+	log    *slog.Logger
+	t1, t2 time.Duration // RFC 3261 s17.1.1.1
 
-	mu      sync.Mutex
-	dialogs map[dialogKey]*dialog
-	invites map[*transaction.Server]*callerLeg // not answered yet
-	ours    map[string]int                     // Call-IDs of INVITEs we sent
-	closed  bool
-	work    sync.WaitGroup
+	ctx  context.Context // of look-ups
+	stop context.CancelFunc
+	work sync.WaitGroup
+
+	mu       sync.Mutex // guards what follows; it may be taken before a dialog's, and never after
+	closed   bool
+	dialogs  map[dialogKey]*dialog
+	invites  map[*transaction.Server]*callerLeg // not answered yet
+	answers  map[*transaction.Server]*dialog    // answered by 2xx, not acknowledged yet
+	requests map[requestKey]*callerLeg          // INVITEs whose call goes on, to know one that comes twice
+	ours     map[string]int                     // Call-IDs and emergency call ids of legs we placed
+	unwanted map[dialogKey]*released
 }
 
 // New is a UA; its Receive is the sink of the transport.
 func New(cfg Config) *UA {
-	u := &UA{Config: cfg, log: cfg.Log, dialogs: map[dialogKey]*dialog{}, invites: map[*transaction.Server]*callerLeg{}, ours: map[string]int{}}
+	u := &UA{Config: cfg, log: cfg.Log, t1: cfg.Transaction.Timers.T1, t2: cfg.Transaction.Timers.T2,
+		dialogs: map[dialogKey]*dialog{}, invites: map[*transaction.Server]*callerLeg{}, answers: map[*transaction.Server]*dialog{},
+		requests: map[requestKey]*callerLeg{}, ours: map[string]int{}, unwanted: map[dialogKey]*released{}}
 	if u.log == nil {
 		u.log = slog.New(slog.DiscardHandler)
 	}
 	if u.Agent == "" {
 		u.Agent = "Tocsin"
 	}
+	if u.t1 == 0 {
+		u.t1 = 500 * time.Millisecond
+	}
+	if u.t2 == 0 {
+		u.t2 = 4 * time.Second
+	}
+	u.ctx, u.stop = context.WithCancel(context.Background())
 	u.layer = transaction.New(cfg.Transport, u, cfg.Transaction)
 	return u
 }
 
 // Receive takes a message from the transport, and Closed the end of a connection.
 func (u *UA) Receive(in transport.Inbound) { u.layer.Receive(in) }
-func (u *UA) Closed(flow transport.Flow)   { u.layer.Closed(flow) }
-func (u *UA) Stats() *transaction.Stats    { return u.layer.Stats() }
-func (u *UA) spawn(f func())               { u.work.Go(f) }
+
+// Closed takes the end of a connection from the transport.
+func (u *UA) Closed(flow transport.Flow) { u.layer.Closed(flow) }
+
+// Stats are the counters of the transactions.
+func (u *UA) Stats() *transaction.Stats { return u.layer.Stats() }
+
+// spawn runs f on a goroutine that Close waits for; once closed it does nothing.
+func (u *UA) spawn(f func()) bool {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.closed {
+		return false
+	}
+	u.work.Go(f)
+	return true
+}
+
 func (u *UA) resolve(uri sip.Uri) ([]transport.Destination, error) {
-	ctx, done := context.WithTimeout(context.Background(), resolveTimeout)
+	ctx, done := context.WithTimeout(u.ctx, resolveTimeout)
 	defer done()
-	return u.Resolver.Resolve(ctx, uri)
+	ds, err := u.Resolver.Resolve(ctx, uri)
+	if err == nil && len(ds) == 0 {
+		err = errors.New(uri.Host + " has no address")
+	}
+	return ds, err
 }
 
 // resolveTimeout bounds the first look-up of a name. Names of trunks are looked up ahead
@@ -83,10 +120,12 @@ func (u *UA) resolve(uri sip.Uri) ([]transport.Destination, error) {
 const resolveTimeout = 2 * time.Second
 
 // Close ends every transaction and waits for what is under way. Close the transport first.
+// No BYE is sent: a call that is to end properly is drained before (package gateway).
 func (u *UA) Close() error {
 	u.mu.Lock()
 	if u.closed {
 		u.mu.Unlock()
+		u.work.Wait()
 		return nil
 	}
 	u.closed = true
@@ -94,7 +133,13 @@ func (u *UA) Close() error {
 	for _, d := range u.dialogs {
 		ds = append(ds, d)
 	}
+	for _, r := range u.unwanted {
+		r.timer.Stop()
+	}
+	clear(u.unwanted)
+	clear(u.invites)
 	u.mu.Unlock()
+	u.stop()
 	for _, d := range ds {
 		d.stop()
 	}
@@ -124,37 +169,43 @@ func (u *UA) Request(tx *transaction.Server, req *sip.Request, faults []transpor
 			return
 		}
 		tx.Respond(u.options(req))
-	case sip.BYE, sip.UPDATE, sip.INFO, sip.PRACK, sip.NOTIFY, sip.REFER:
+	case sip.BYE, sip.UPDATE, sip.INFO, sip.PRACK: // of a dialog that is not named
 		u.refuse(tx, req, 481)
-	case sip.MESSAGE, sip.SUBSCRIBE, sip.PUBLISH:
+	case sip.MESSAGE, sip.SUBSCRIBE, sip.PUBLISH, sip.NOTIFY, sip.REFER:
 		u.refuse(tx, req, 405)
 	default:
 		u.refuse(tx, req, 501)
 	}
 }
 
+// requestKey is an INVITE whichever way it came (RFC 3261 s8.2.2.2).
+type requestKey struct {
+	callID, from string
+	seq          uint32
+}
+
 func (u *UA) invited(tx *transaction.Server, req *sip.Request, faults []transport.Fault) {
-	callID := ""
-	if h := req.CallID(); h != nil {
-		callID = h.Value()
-	}
+	in := inbound(req, tx.Flow(), faults)
+	c := newCallerLeg(u, tx, req)
 	u.mu.Lock()
-	looped := u.ours[callID] > 0
-	closed := u.closed
-	u.mu.Unlock()
 	switch {
-	case closed:
+	case u.closed:
+		u.mu.Unlock()
 		u.refuse(tx, req, 480)
 		return
-	case looped: // R16: our own call has come back to us
+	case u.ours[in.SIPCallID] > 0 || in.CallID != "" && u.ours[in.CallID] > 0:
+		// R16: our own call has come back to us.
+		u.mu.Unlock()
+		u.refuse(tx, req, 482)
+		return
+	case u.requests[c.request] != nil:
+		// RFC 3261 s8.2.2.2: the same request by another way. The call is being served.
+		u.mu.Unlock()
 		u.refuse(tx, req, 482)
 		return
 	}
-	c := newCallerLeg(u, tx, req)
-	u.mu.Lock()
-	u.invites[tx] = c
+	u.invites[tx], u.requests[c.request], u.dialogs[c.key] = c, c, c.dialog
 	u.mu.Unlock()
-	in := inbound(req, tx.Flow(), faults)
 	u.spawn(func() { u.Calls.Handle(in, c) })
 }
 
@@ -169,25 +220,38 @@ func (u *UA) Cancel(tx *transaction.Server, _ *sip.Request, invite *transaction.
 	c := u.invites[invite]
 	u.mu.Unlock()
 	if c != nil {
-		c.report(call.Event{Kind: call.Cancelled, Leg: call.Caller, At: time.Now()})
+		c.tells.tell(call.Event{Kind: call.Cancelled, Leg: call.Caller})
 	}
 }
 
-// Ack is the ACK to a 2xx (transaction.User).
-func (u *UA) Ack(req *sip.Request, _ transport.Flow, _ *transaction.Server) {
-	if d := u.dialog(req); d != nil {
+// Ack is the ACK to a 2xx (transaction.User). One that names no dialog is taken for that
+// of the INVITE it was matched with: some send it without our tag (standards wB2).
+func (u *UA) Ack(req *sip.Request, _ transport.Flow, invite *transaction.Server) {
+	d := u.find(req)
+	if d == nil && invite != nil {
+		u.mu.Lock()
+		d = u.answers[invite]
+		u.mu.Unlock()
+	}
+	if d != nil {
 		d.acked(req)
 	}
 }
 
 // Stray is a 2xx that nobody waits for any more: it is acknowledged and released
-// (transaction.User).
-func (u *UA) Stray(res *sip.Response, _ transport.Flow) {
-	if d := u.dialogOf(res); d != nil {
-		d.ackAgain(res)
-		return
+// (transaction.User). It is answered where it came from, if it is to a call of ours at
+// all: others do not make us send anything to a place they name.
+func (u *UA) Stray(res *sip.Response, flow transport.Flow) {
+	key := dialogKey{callIDOf(res), fromTag(res), toTag(res)}
+	u.mu.Lock()
+	d := u.dialogs[key]
+	u.mu.Unlock()
+	switch {
+	case d != nil:
+		d.ackAgain()
+	case strings.HasSuffix(key.callID, "@"+u.Domain):
+		u.release(res, transport.Over(flow), "answered too late")
 	}
-	u.releaseFork(nil, res)
 }
 
 // Failed says that a response could not be sent, or that nobody acknowledged a failure
@@ -196,22 +260,30 @@ func (u *UA) Failed(tx *transaction.Server, err error) {
 	u.log.Warn("response not delivered", "method", string(tx.Method()), "flow", tx.Flow().String(), "error", err)
 }
 
-func (u *UA) refuse(tx *transaction.Server, req *sip.Request, status int) {
+func (u *UA) refuse(tx *transaction.Server, req *sip.Request, status int, headers ...sip.Header) {
 	res := transaction.Reply(req, status, reason(status), newTag())
 	res.AppendHeader(sip.NewHeader("Server", u.Agent))
 	if status == 405 || status == 501 {
-		res.AppendHeader(sip.NewHeader("Allow", allow))
+		res.AppendHeader(sip.NewHeader("Allow", u.allow()))
+	}
+	for _, h := range headers {
+		res.AppendHeader(h)
 	}
 	tx.Respond(res)
 }
 
 // allow is what this element understands.
-const allow = "INVITE, ACK, CANCEL, BYE, OPTIONS, REGISTER, UPDATE, INFO"
+func (u *UA) allow() string {
+	if u.Register == nil {
+		return "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, INFO"
+	}
+	return "INVITE, ACK, CANCEL, BYE, OPTIONS, REGISTER, UPDATE, INFO"
+}
 
 func (u *UA) options(req *sip.Request) *sip.Response {
 	res := transaction.Reply(req, 200, "OK", newTag())
 	res.AppendHeader(sip.NewHeader("Server", u.Agent))
-	res.AppendHeader(sip.NewHeader("Allow", allow))
+	res.AppendHeader(sip.NewHeader("Allow", u.allow()))
 	res.AppendHeader(sip.NewHeader("Accept", "application/sdp, multipart/mixed, application/pidf+xml"))
 	res.AppendHeader(sip.NewHeader("Supported", "replaces, geolocation-http"))
 	return res
@@ -227,23 +299,24 @@ func (u *UA) Options(ctx context.Context, uri string) (status int, err error) {
 	if err != nil {
 		return 0, err
 	}
+	if len(ds) == 0 {
+		return 0, errors.New(to.Host + " has no address")
+	}
 	req := u.request(sip.OPTIONS, to, "<sip:"+u.Domain+">;tag="+newTag(), "<"+uri+">", newCallID(u.Domain), 1)
+	req.AppendHeader(sip.NewHeader("Contact", u.contact(ds[0])))
+	req.AppendHeader(sip.NewHeader("Accept", "application/sdp"))
 	type outcome struct {
 		status int
 		err    error
 	}
-	got := make(chan outcome, 1)
+	got := make(chan outcome, 1) // an OPTIONS has one end
 	u.layer.Request(req, ds[0], func(e transaction.Event) {
-		o := outcome{err: e.Err}
 		switch e.Kind {
 		case transaction.Provisional:
-			return
 		case transaction.Success, transaction.Failure:
-			o.status = e.Response.StatusCode
-		}
-		select {
-		case got <- o:
-		default:
+			got <- outcome{status: e.Response.StatusCode}
+		case transaction.TimedOut, transaction.Broken:
+			got <- outcome{err: e.Err}
 		}
 	})
 	select {
