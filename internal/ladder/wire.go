@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -73,10 +75,14 @@ type endpoint struct {
 }
 
 func (w *wire) run(ctx context.Context) error {
+	// Who answers OPTIONS is there before it is asked: a proxy that was down at first would be tried later (R8).
+	if err := w.startAgents(); err != nil {
+		return err
+	}
 	if err := w.startNode(ctx); err != nil {
 		return err
 	}
-	if err := w.startAgents(ctx); err != nil {
+	if err := w.register(ctx); err != nil {
 		return err
 	}
 	c := w.scenario.When.Caller
@@ -139,25 +145,18 @@ func (w *wire) startNode(ctx context.Context) error {
 
 // startAgents puts somebody at the address of every party, so that whoever is not spoken
 // of is silent and not missing.
-func (w *wire) startAgents(ctx context.Context) error {
+func (w *wire) startAgents() error {
 	parties, err := w.scenario.Given.parties()
 	if err != nil {
 		return err
 	}
-	for _, p := range parties {
+	for _, name := range slices.Sorted(maps.Keys(parties)) {
+		p := parties[name]
 		user := "party"
 		if p.Phone != nil {
 			user = p.Phone.Username
 		}
-		e, err := w.agent(p.Name, user, p.Transport, p.Address)
-		if err != nil {
-			return err
-		}
-		if p.Phone == nil {
-			continue
-		}
-		_, err = e.Register(ctx, agent.Account{Username: p.Phone.Username, Password: p.Phone.Password, Domain: domain, Registrar: nodeURI})
-		if err != nil {
+		if _, err := w.agent(p.Name, user, p.Transport, p.Address); err != nil {
 			return err
 		}
 	}
@@ -167,6 +166,16 @@ func (w *wire) startAgents(ctx context.Context) error {
 		w.caller, err = w.agent("", "caller", "udp", c.Address)
 	}
 	return err
+}
+
+func (w *wire) register(ctx context.Context) error {
+	for _, p := range w.scenario.Given.Registered {
+		_, err := w.agents[p.Address].Register(ctx, agent.Account{Username: p.Username, Password: p.Password, Domain: domain, Registrar: nodeURI})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (w *wire) agent(party, user, protocol string, at netip.AddrPort) (*endpoint, error) {
