@@ -99,10 +99,32 @@ func (l *outLeg) placeAt() {
 		l.fail(0, err.Error())
 		return
 	}
+	ds = l.ua.livelyFirst(ds)
 	l.mu.Lock()
 	l.later = ds[1:]
 	l.mu.Unlock()
 	l.send(ds[0])
+}
+
+// livelyFirst puts addresses that leave an INVITE without any response behind the others,
+// so that the next attempt at a name does not begin with the address that is dead.
+func (u *UA) livelyFirst(ds []transport.Destination) []transport.Destination {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	ds = slices.Clone(ds)
+	slices.SortStableFunc(ds, func(a, b transport.Destination) int {
+		return min(u.silent[a.Addr], 1) - min(u.silent[b.Addr], 1)
+	})
+	return ds
+}
+
+// awaits counts the INVITEs to an address that have no response.
+func (u *UA) awaits(to transport.Destination, n int) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.silent[to.Addr] += n; u.silent[to.Addr] <= 0 {
+		delete(u.silent, to.Addr)
+	}
 }
 
 func (l *outLeg) send(to transport.Destination) {
@@ -121,7 +143,15 @@ func (l *outLeg) send(to transport.Destination) {
 		l.fail(0, err.Error())
 		return
 	}
-	tx := l.ua.layer.Request(req, to, l.happened)
+	l.ua.awaits(to, 1)
+	first := true
+	tx := l.ua.layer.Request(req, to, func(e transaction.Event) {
+		if first {
+			first = false
+			l.ua.awaits(to, -1)
+		}
+		l.happened(e)
+	})
 	l.mu.Lock()
 	if l.sent == nth { // else it has failed already and another is on its way
 		l.tx = tx

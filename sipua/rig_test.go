@@ -36,6 +36,7 @@ const (
 type rig struct {
 	*testing.T
 	net   *memnet.Net
+	hosts map[string]*memnet.Host
 	trans *transport.Layer
 	ua    *UA
 	start time.Time
@@ -66,7 +67,7 @@ func (r *rig) Handle(in gateway.Inbound, c gateway.Caller) {
 func onRig(t *testing.T, f func(r *rig), configure ...func(*Config)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		r := &rig{T: t, net: memnet.New(), start: time.Now()}
+		r := &rig{T: t, net: memnet.New(), hosts: map[string]*memnet.Host{}, start: time.Now()}
 		host := r.net.Host(usIP)
 		r.trans = transport.New(transport.Config{Network: host, Listen: []transport.Listen{
 			{Protocol: transport.UDP, Addr: usIP + ":5060"}, {Protocol: transport.TCP, Addr: usIP + ":5060"}}})
@@ -97,9 +98,9 @@ func (r *rig) empty() {
 	r.Helper()
 	r.ua.mu.Lock()
 	defer r.ua.mu.Unlock()
-	if n := len(r.ua.dialogs) + len(r.ua.invites) + len(r.ua.answers) + len(r.ua.requests) + len(r.ua.ours) + len(r.ua.unwanted); n != 0 {
-		r.Errorf("kept after the last call: %d dialogs, %d invites, %d answers, %d requests, %d ours, %d unwanted",
-			len(r.ua.dialogs), len(r.ua.invites), len(r.ua.answers), len(r.ua.requests), len(r.ua.ours), len(r.ua.unwanted))
+	if n := len(r.ua.dialogs) + len(r.ua.invites) + len(r.ua.answers) + len(r.ua.requests) + len(r.ua.ours) + len(r.ua.unwanted) + len(r.ua.silent); n != 0 {
+		r.Errorf("kept after the last call: %d dialogs, %d invites, %d answers, %d requests, %d ours, %d unwanted, %d silent",
+			len(r.ua.dialogs), len(r.ua.invites), len(r.ua.answers), len(r.ua.requests), len(r.ua.ours), len(r.ua.unwanted), len(r.ua.silent))
 	}
 	if s := r.ua.Stats(); s.Clients.Load()+s.Servers.Load() != 0 {
 		r.Errorf("%d client and %d server transactions left", s.Clients.Load(), s.Servers.Load())
@@ -140,8 +141,16 @@ type heard struct {
 	text string
 }
 
+// host is another machine.
+func (r *rig) host(ip string) *memnet.Host {
+	if r.hosts[ip] == nil {
+		r.hosts[ip] = r.net.Host(ip)
+	}
+	return r.hosts[ip]
+}
+
 func (r *rig) peer(ip string) *peer {
-	c, err := r.net.Host(ip).ListenPacket(context.Background(), "udp", ip+":5060")
+	c, err := r.host(ip).ListenPacket(context.Background(), "udp", ip+":5060")
 	if err != nil {
 		r.Fatal(err)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"net/netip"
 	"strings"
 	"sync"
 	"time"
@@ -61,13 +62,14 @@ type UA struct {
 	requests map[requestKey]*callerLeg          // INVITEs whose call goes on, to know one that comes twice
 	ours     map[string]int                     // Call-IDs and emergency call ids of legs we placed
 	unwanted map[dialogKey]*released
+	silent   map[netip.AddrPort]int // INVITEs without any response, by where they went
 }
 
 // New is a UA; its Receive is the sink of the transport.
 func New(cfg Config) *UA {
 	u := &UA{Config: cfg, log: cfg.Log, t1: cfg.Transaction.Timers.T1, t2: cfg.Transaction.Timers.T2,
 		dialogs: map[dialogKey]*dialog{}, invites: map[*transaction.Server]*callerLeg{}, answers: map[*transaction.Server]*dialog{},
-		requests: map[requestKey]*callerLeg{}, ours: map[string]int{}, unwanted: map[dialogKey]*released{}}
+		requests: map[requestKey]*callerLeg{}, ours: map[string]int{}, unwanted: map[dialogKey]*released{}, silent: map[netip.AddrPort]int{}}
 	if u.log == nil {
 		u.log = slog.New(slog.DiscardHandler)
 	}
