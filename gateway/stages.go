@@ -339,9 +339,8 @@ func (i identified) insideNumber() string {
 		return i.extension.Number
 	case i.asserted != "":
 		return string(i.asserted)
-	case i.claimed != "":
-		return i.claimed
 	}
+	// R15: a claim gives nobody's number.
 	return "anonymous"
 }
 
