@@ -97,6 +97,12 @@ func (s *Session) answer(l, far *leg) ([]byte, []trace.Degradation, error) {
 			continue
 		}
 		out.stream.send = out.formats
+		keys, err := out.stream.answerKeys(l.remote.lines[i])
+		if err != nil { // the key was read, so it is the library's fault and not the party's
+			notes = append(notes, degraded("srtp-key-unusable", "plain RTP for the %s of %s: %v", out.key.kind, l.id, err))
+			lines[i].proto = "RTP/AVP"
+		}
+		lines[i].keys = keys
 		notes = append(notes, l.settle(out.stream, l.remote.lines[i])...)
 	}
 	l.quiet(lines)
@@ -158,7 +164,8 @@ func answerLine(id LegID, theirs line, far *leg) (spoken, []trace.Degradation) {
 		out.formats, out.declined = theirs.formats, true
 		return out, nil
 	}
-	if theirs.secured() {
+	out.mux = theirs.mux
+	if theirs.secured() && len(theirs.keys) == 0 {
 		// RFC 3264 s6 wants the profile of the offer, with a key we have not got. Some
 		// phones take plain RTP all the same; for the others nothing is lost.
 		out.proto = "RTP/AVP"

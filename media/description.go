@@ -30,7 +30,9 @@ type line struct {
 	control   netip.AddrPort
 	sends     bool // what the party wants to do
 	receives  bool
-	declined  bool // port 0
+	declined  bool        // port 0
+	mux       bool        // RFC 5761: RTCP on the port of RTP
+	keys      []masterKey // RFC 4568, those that we can use
 	attrs     []sdp.Attribute
 	bandwidth []sdp.Bandwidth
 }
@@ -103,20 +105,25 @@ func (d description) number(leg LegID) []trace.Degradation {
 	count := map[string]int{}
 	for i := range d.lines {
 		l := &d.lines[i]
-		switch plain := func(o line) bool {
-			return o.key.kind == l.key.kind && o.relayed() && !o.secured() && !o.declined
-		}; {
+		twin := func(secured bool) bool {
+			return slices.ContainsFunc(d.lines, func(o line) bool {
+				return o.key.kind == l.key.kind && o.relayed() && !o.declined && o.secured() == secured && (!secured || len(o.keys) > 0)
+			})
+		}
+		switch {
 		case l.declined:
 			l.key.n = -1 - i // it has no counterpart
 			continue
 		case !l.relayed():
 			notes = append(notes, degraded("media-not-relayed", "%s offers %s over %s, which is not relayed", leg, l.key.kind, l.proto))
-		case l.secured() && slices.ContainsFunc(d.lines, plain):
-			// The same media twice, in the clear and secured: the one we speak is taken.
+		case l.secured() && len(l.keys) == 0 && twin(false),
+			l.relayed() && !l.secured() && twin(true):
+			// The same media twice, in the clear and secured: the secured one is taken if
+			// we can speak it.
 			l.declined, l.key.n = true, -1-i
 			continue
-		case l.secured():
-			notes = append(notes, degraded("srtp-not-offered", "%s asks for %s over SRTP, which is not offered yet: plain RTP is tried", leg, l.key.kind))
+		case l.secured() && len(l.keys) == 0:
+			notes = append(notes, degraded("srtp-key-unusable", "%s asks for %s over SRTP without a key that can be used: plain RTP is tried", leg, l.key.kind))
 		}
 		if l.relayed() && l.receives && !l.addr.IsValid() {
 			notes = append(notes, degraded("media-address-unknown", "the SDP of %s has no usable address for %s: it is learned from its packets", leg, l.key.kind))
@@ -246,12 +253,15 @@ func readLine(s *sdp.SessionDescription, m *sdp.MediaDescription, name mediaName
 			if pt, value, ok := strings.Cut(strings.TrimSpace(a.Value), " "); ok {
 				params[pt] = strings.TrimSpace(value)
 			}
+		case "rtcp-mux":
+			l.mux = true
 		default:
 			if !l.direct(key) && travels(key) {
 				l.attrs = append(l.attrs, a)
 			}
 		}
 	}
+	l.keys = readKeys(m.Attributes)
 	l.address(s, m, name)
 	if !l.relayed() {
 		l.opaque = name.formats

@@ -25,8 +25,15 @@
 // G.711 first, no silence suppression (RFC 6881 ED-72), then everything else the caller
 // offered under the same payload types and parameters. Media that cannot be relayed
 // keeps its m-line with port 0 (RFC 3264 s5.1), so that the lines of both sides match.
-// SRTP and ICE are not offered yet; the place for them is stream, whose pair, source
-// and output are the only ones that touch a packet.
+//
+// # SRTP
+//
+// A party that offers keys in its SDP (RFC 4568), under RTP/SAVP or beside RTP/AVP, is
+// answered under the same profile with a key of ours; Session.Secure makes our own offers
+// have keys. SRTP ends at the anchor, each leg has its own keys, and a leg without them is
+// plain. A new key in a new offer begins both directions afresh; the same key again keeps
+// them. Before the source of a packet is looked at it must be under the key, so only who
+// has the key can move a stream. What cannot be keyed is tried in the clear and noted (L1).
 //
 // # Failure
 //

@@ -2,6 +2,7 @@ package media
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/tocsin-sip/tocsin/rtp"
@@ -130,10 +131,25 @@ func (s *Session) offer(id LegID, lines []spoken) ([]byte, []trace.Degradation, 
 	if err != nil {
 		return nil, notes, err
 	}
+	l.secure(lines)
 	l.offered, l.answered = false, nil
 	body := l.say(lines)
 	s.route()
 	return body, notes, nil
+}
+
+// secure adds keys to what a leg is offered, when it is to have them.
+func (l *leg) secure(lines []spoken) {
+	for i := range lines {
+		out := &lines[i]
+		if out.stream == nil || l.security != Preferred && l.security != Secured {
+			continue
+		}
+		out.keys = out.stream.offerKeys()
+		if l.security == Secured {
+			out.proto = "RTP/S" + strings.TrimPrefix(out.proto, "RTP/")
+		}
+	}
 }
 
 // open finds the streams that lines need. Without a port for speech it fails; without
@@ -206,6 +222,11 @@ func (s *Session) SetAnswer(id LegID, body []byte) ([]trace.Degradation, error) 
 		}
 		d.rename(theirs.key, own.key)
 		notes = append(notes, l.agree(own.stream, theirs, own.formats)...)
+		sealed, err := own.stream.takeKeys(theirs)
+		if err != nil || !sealed && l.security == Secured {
+			// L1: it is better heard in the clear than not at all.
+			notes = append(notes, degraded("srtp-refused", "%s was offered SRTP for its %s and has answered without: plain RTP is tried", id, own.key.kind))
+		}
 	}
 	s.route()
 	return notes, nil

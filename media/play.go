@@ -70,7 +70,7 @@ func (p *Playback) run(ctx context.Context, l *leg, sound Sound) {
 	defer p.cancel()
 	var (
 		pcm    [rtp.FrameSize]int16
-		packet [rtp.HeaderSize + rtp.FrameSize]byte
+		packet [rtp.HeaderSize + rtp.FrameSize + sealRoom]byte
 		at     int
 		header = rtp.Header{SSRC: rand.Uint32()}
 	)
@@ -84,7 +84,7 @@ func (p *Playback) run(ctx context.Context, l *leg, sound Sound) {
 				v.law.Encode(packet[rtp.HeaderSize:], pcm[:])
 				header.PayloadType = v.pt
 				header.Put(packet[:])
-				st.transmit(now, p.feed, header, packet[:])
+				st.transmit(now, p.feed, header, packet[:rtp.HeaderSize+rtp.FrameSize])
 			}
 		}
 		at += rtp.FrameSize

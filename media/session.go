@@ -59,6 +59,8 @@ type leg struct {
 	hears   LegID
 	playing *Playback
 	lost    bool // and it was told
+
+	security Security // of our offers; zero is Plain
 }
 
 // localLine is an m-line of ours.

@@ -15,7 +15,9 @@ type spoken struct {
 	attrs           []sdp.Attribute
 	bandwidth       []sdp.Bandwidth
 	sends, receives bool // we
+	keys            []sdp.Attribute
 	unsuppressed    bool // say that silence is sent
+	mux             bool // reports go through the port of the media
 	declined        bool
 }
 
@@ -78,11 +80,18 @@ func (out spoken) write(b *strings.Builder) {
 		}
 		fmt.Fprintf(b, "a=%s:%s\r\n", clean(a.Key), clean(a.Value))
 	}
+	for _, k := range out.keys {
+		fmt.Fprintf(b, "a=%s:%s\r\n", k.Key, k.Value)
+	}
 	if out.unsuppressed {
 		// RFC 3108 s5.6.3.3 through RFC 6881 ED-72: silence is sent like speech.
 		b.WriteString("a=silenceSupp:off - - - -\r\n")
 	}
-	fmt.Fprintf(b, "a=rtcp:%d\r\n", port+1) // RFC 3605: it has a port of its own
+	if out.mux {
+		b.WriteString("a=rtcp-mux\r\n") // RFC 5761 s5.1.1
+	} else {
+		fmt.Fprintf(b, "a=rtcp:%d\r\n", port+1) // RFC 3605: it has a port of its own
+	}
 	switch {
 	case out.sends && out.receives:
 		b.WriteString("a=sendrecv\r\n")

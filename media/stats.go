@@ -11,7 +11,7 @@ import (
 // counts are written by the reader of a stream and read by anybody.
 type counts struct {
 	packets, octets, lost, sent, unsent atomic.Uint64
-	malformed, foreign, stray           atomic.Uint64
+	malformed, foreign, stray, forged   atomic.Uint64
 	last                                atomic.Int64 // UnixNano; zero for never
 	reported                            atomic.Int64 // when the last RTCP came, likewise
 }
@@ -64,6 +64,8 @@ type StreamStats struct {
 	Malformed uint64 // not RTP
 	Foreign   uint64 // of a payload type that was not negotiated
 	Stray     uint64 // from another source than the party's
+	Forged    uint64 // under SRTP, but not under the party's key, or repeated
+	Suite     string // the crypto suite of SRTP; empty for plain RTP
 	LastHeard time.Time
 }
 
@@ -84,7 +86,8 @@ func (s *Session) Stats(id LegID) []StreamStats {
 			Kind: st.key.kind, Port: st.pair.RTP.Port(), Learned: learned,
 			Packets: st.counts.packets.Load(), Octets: st.counts.octets.Load(), Lost: st.counts.lost.Load(),
 			Sent: st.counts.sent.Load(), Unsent: st.counts.unsent.Load(),
-			Malformed: st.counts.malformed.Load(), Foreign: st.counts.foreign.Load(), Stray: st.counts.stray.Load(),
+			Malformed: st.counts.malformed.Load(), Foreign: st.counts.foreign.Load(), Stray: st.counts.stray.Load(), Forged: st.counts.forged.Load(),
+			Suite: st.theirKey.suite.name,
 		}
 		if to := st.target.Load(); to != nil {
 			one.Remote = *to

@@ -34,15 +34,19 @@ type stream struct {
 	pair *rtp.Pair
 	done sync.WaitGroup
 
-	receive []format // what the payload types we announced mean; guarded by Session.mu
-	send    []format // what the party takes, in its numbers; likewise
-	hold    bool     // the party does not want to receive; likewise
-	quiet   silence  // what its silence means; likewise
+	receive          []format    // what the payload types we announced mean; guarded by Session.mu
+	send             []format    // what the party takes, in its numbers; likewise
+	hold             bool        // the party does not want to receive; likewise
+	quiet            silence     // what its silence means; likewise
+	offered          []masterKey // of our offers of SRTP; likewise, as are the next two
+	ownKey, theirKey masterKey   // agreed; none for plain RTP
 
 	route   atomic.Pointer[route]
 	target  atomic.Pointer[netip.AddrPort] // where we send media; nil: not known yet
 	control atomic.Pointer[netip.AddrPort] // and reports
 	counts  counts
+	in, out atomic.Pointer[seal] // SRTP, to open and to seal; nil for plain RTP
+	mux     atomic.Bool          // reports go through the port of the media (RFC 5761)
 
 	srcMu  sync.Mutex
 	source rtp.Source
@@ -106,8 +110,9 @@ const (
 
 func newStream(l *leg, key streamKey, pair *rtp.Pair, feed int) *stream {
 	st := &stream{leg: l, key: key, feed: feed, pair: pair}
-	// RFC 3550 s5.1: SSRC, first sequence number and first timestamp are random.
-	st.splice = rtp.NewSplice(rand.Uint32(), rtp.SampleRate, uint16(rand.Uint32()), rand.Uint32())
+	// RFC 3550 s5.1: SSRC, first sequence number and first timestamp are random; the number
+	// is below 2^15, so that a loss of the first packets under SRTP cannot hide a rollover.
+	st.splice = rtp.NewSplice(rand.Uint32(), rtp.SampleRate, uint16(rand.Uint32())>>1, rand.Uint32())
 	st.route.Store(&route{})
 	st.done.Go(st.readMedia)
 	st.done.Go(st.readControl)
@@ -126,6 +131,10 @@ func (st *stream) negotiate(l line) {
 	defer st.srcMu.Unlock()
 	st.source.Negotiate(l.addr)
 	set(&st.target, l.addr)
+	st.mux.Store(l.mux)
+	if l.mux {
+		l.control = l.addr
+	}
 	set(&st.control, l.control)
 }
 
@@ -140,7 +149,15 @@ func set(p *atomic.Pointer[netip.AddrPort], addr netip.AddrPort) {
 func (st *stream) readMedia() {
 	b := buffers.Get().(*[maxPacket]byte)
 	defer buffers.Put(b)
-	st.read(st.pair.RTP, b[:], func(from netip.AddrPort, packet []byte) { st.heard(time.Now(), from, packet) })
+	st.read(st.pair.RTP, b[:], func(from netip.AddrPort, packet []byte) {
+		// RFC 5761 s4: RTCP on the port of RTP is known by its type. It is taken whether it
+		// was agreed or not.
+		if len(packet) > 1 && packet[1] >= 192 && packet[1] <= 223 {
+			st.report(from, packet)
+			return
+		}
+		st.heard(time.Now(), from, packet)
+	})
 }
 
 func (st *stream) readControl() {
@@ -180,6 +197,16 @@ func (st *stream) heard(now time.Time, from netip.AddrPort, packet []byte) {
 		st.counts.foreign.Add(1)
 		return
 	}
+	if in := st.in.Load(); in != nil {
+		// Before the source is looked at: only who has the key can move the stream.
+		if packet, err = in.unprotect(packet); err == nil {
+			h, err = rtp.Parse(packet)
+		}
+		if err != nil {
+			st.counts.forged.Add(1)
+			return
+		}
+	}
 	st.srcMu.Lock()
 	verdict := st.source.Heard(from, h)
 	if verdict == rtp.Learn {
@@ -218,7 +245,9 @@ func (st *stream) heard(now time.Time, from netip.AddrPort, packet []byte) {
 // learned follows the party to the source that proved itself. srcMu is held.
 func (st *stream) learned(from netip.AddrPort) {
 	set(&st.target, from)
-	if from.Port() < 65535 {
+	if st.mux.Load() {
+		set(&st.control, from)
+	} else if from.Port() < 65535 {
 		// Until its first report shows better: the next port (RFC 3550 s11).
 		set(&st.control, netip.AddrPortFrom(from.Addr(), from.Port()+1))
 	}
@@ -254,6 +283,13 @@ func (st *stream) transmit(now time.Time, feed int, h rtp.Header, packet []byte)
 	}
 	st.splice.Next(now, feed, h).Rewrite(packet)
 	st.counts.sent.Add(1)
+	if out := st.out.Load(); out != nil {
+		var err error
+		if packet, err = out.protect(packet); err != nil {
+			st.counts.unsent.Add(1)
+			return
+		}
+	}
 	if st.pair.RTP.WriteTo(packet, *to) != nil {
 		st.counts.unsent.Add(1)
 	}
@@ -291,6 +327,13 @@ func (st *stream) report(from netip.AddrPort, packet []byte) {
 	if from.Addr() != party.Addr() {
 		st.counts.stray.Add(1)
 		return
+	}
+	if in := st.in.Load(); in != nil {
+		var err error
+		if packet, err = in.unprotectReport(packet); err != nil {
+			st.counts.forged.Add(1)
+			return
+		}
 	}
 	st.counts.reported.Store(time.Now().UnixNano())
 	// RFC 4961: reports go back to where they come from.
@@ -332,7 +375,18 @@ func (st *stream) reportFrom(other *stream, packet []byte) {
 	}
 	other.outMu.Unlock()
 	if n := rtp.TranslateRTCP(packet, t); n > 0 {
-		_ = st.pair.RTCP.WriteTo(packet[:n], *at) // reports are advice, and the next one comes
+		packet = packet[:n]
+		if out := st.out.Load(); out != nil {
+			var err error
+			if packet, err = out.protectReport(packet); err != nil {
+				return
+			}
+		}
+		socket := st.pair.RTCP
+		if st.mux.Load() {
+			socket = st.pair.RTP
+		}
+		_ = socket.WriteTo(packet, *at) // reports are advice, and the next one comes
 	}
 }
 
