@@ -1,0 +1,179 @@
+package e2e
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+// role is what a SIPp does.
+type role struct {
+	scenario string // of testdata, or the path of one made for the test
+	host     int    // of the campus
+	port     int
+	tcp      bool
+	calls    int    // how many, 1 where it says nothing
+	rate     int    // begun per second, 10 where it says nothing
+	hold     int    // -d, in ms: what a <pause/> of the scenario is
+	caller   string // who calls, and as whom it registers
+	uri      string // what is called
+	password string
+}
+
+// sipp is SIPp at work. It ends by itself when its calls have been.
+type sipp struct {
+	*process
+	t        *testing.T
+	messages string // a file
+}
+
+// sipp starts a SIPp. One that is called is listening when it returns.
+func (c *campus) sipp(name string, r role) *sipp {
+	c.t.Helper()
+	program := installed(c.t, "sipp", "sip-tester")
+	scenario := r.scenario
+	if !filepath.IsAbs(scenario) {
+		here, err := filepath.Abs(filepath.Join("testdata", r.scenario+".xml"))
+		if err != nil {
+			c.t.Fatal(err)
+		}
+		scenario = here
+	}
+	s := &sipp{t: c.t, messages: filepath.Join(c.dir, name+".messages")}
+	faults := filepath.Join(c.dir, name+".faults")
+	protocol, transport := "udp", "u1"
+	if r.tcp {
+		protocol, transport = "tcp", "t1"
+	}
+	args := []string{"-sf", scenario, "-i", c.host(r.host), "-p", strconv.Itoa(r.port), "-t", transport, "-m", strconv.Itoa(max(1, r.calls)),
+		"-l", "100", "-r", strconv.Itoa(max(10, r.rate)), "-d", strconv.Itoa(r.hold), "-key", "who", name, "-nostdin", "-nd",
+		"-trace_msg", "-message_file", s.messages, "-trace_err", "-error_file", faults, "-timeout", "60", "-timeout_error"}
+	if r.caller != "" {
+		args = append(args, "-key", "caller", r.caller, "-key", "ruri", r.uri, "-au", r.caller, "-ap", r.password, c.gateway())
+	}
+	c.t.Cleanup(func() {
+		if !c.t.Failed() {
+			return
+		}
+		b, _ := os.ReadFile(s.messages)
+		c.t.Logf("--- messages of %s:\n%s", name, tail(string(b), 12_000))
+		b, _ = os.ReadFile(faults)
+		c.t.Logf("--- faults of %s:\n%s", name, tail(string(b), 4_000))
+	})
+	s.process = start(c.t, name, c.dir, program, args...)
+	if r.caller == "" {
+		bound(c.t, protocol, c.host(r.host), r.port)
+	}
+	return s
+}
+
+// done waits until all of its calls have gone as the scenario says.
+func (s *sipp) done() {
+	s.t.Helper()
+	if !s.within(70 * time.Second) {
+		s.t.Fatalf("%s still runs", s.name)
+	}
+	if s.err != nil {
+		s.t.Fatalf("%s: not every call went as its scenario says: %v", s.name, s.err)
+	}
+}
+
+var stamp = regexp.MustCompile(`(?m)^-{40,} .*\n(?:UDP|TCP) message (received|sent) [\[(](\d+)[\])]? bytes\)? ?:\n\n`)
+
+// received are the messages that came to it, of one method or one status ("200").
+func (s *sipp) received(what string) []message { return s.seen("received", what) }
+
+// sent are those it sent.
+func (s *sipp) sent(what string) []message { return s.seen("sent", what) }
+
+func (s *sipp) seen(direction, what string) []message {
+	s.t.Helper()
+	b, err := os.ReadFile(s.messages)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	var ms []message
+	for rest := string(b); ; {
+		m := stamp.FindStringSubmatchIndex(rest)
+		if m == nil {
+			return ms
+		}
+		size, err := strconv.Atoi(rest[m[4]:m[5]])
+		if err != nil || m[1]+size > len(rest) {
+			s.t.Fatalf("%s: its messages cannot be read at %q", s.name, rest[m[0]:m[1]])
+		}
+		way, raw := rest[m[2]:m[3]], rest[m[1]:m[1]+size]
+		rest = rest[m[1]+size:]
+		read, err := readMessage(raw)
+		if err != nil {
+			s.t.Fatalf("%s: %v in\n%s", s.name, err, raw)
+		}
+		if way == direction && read.is(what) {
+			ms = append(ms, read)
+		}
+	}
+}
+
+// one is the only message among several.
+func one(t *testing.T, ms []message) message {
+	t.Helper()
+	if len(ms) != 1 {
+		t.Fatalf("there are %d such messages, want 1", len(ms))
+	}
+	return ms[0]
+}
+
+// message is a SIP message, read here by its grammar alone (RFC 3261 s7), so that a fault
+// of our own parser shows.
+type message struct {
+	first   string
+	headers [][2]string
+	body    string
+}
+
+func readMessage(raw string) (message, error) {
+	head, body, ok := strings.Cut(raw, "\r\n\r\n")
+	if !ok {
+		return message{}, fmt.Errorf("no empty line")
+	}
+	lines := strings.Split(head, "\r\n")
+	m := message{first: lines[0], body: body}
+	for _, line := range lines[1:] {
+		name, value, ok := strings.Cut(line, ":")
+		if !ok {
+			return message{}, fmt.Errorf("%q is no header", line)
+		}
+		m.headers = append(m.headers, [2]string{strings.TrimSpace(name), strings.TrimSpace(value)})
+	}
+	return m, nil
+}
+
+func (m message) is(what string) bool {
+	return strings.HasPrefix(m.first, what+" ") || strings.HasPrefix(m.first, "SIP/2.0 "+what+" ")
+}
+
+// all are the values of a header.
+func (m message) all(name string) []string {
+	var vs []string
+	for _, h := range m.headers {
+		if strings.EqualFold(h[0], name) {
+			vs = append(vs, h[1])
+		}
+	}
+	return vs
+}
+
+// header is the only value of a header, "" where it is missing.
+func (m message) header(name string) string { return strings.Join(m.all(name), ", ") }
+
+// uri is the request-URI.
+func (m message) uri() string {
+	_, rest, _ := strings.Cut(m.first, " ")
+	uri, _, _ := strings.Cut(rest, " ")
+	return uri
+}
