@@ -376,3 +376,10 @@ func parse(t testing.TB, text string) (*sip.Request, []transport.Fault) {
 	}
 	return m.(*sip.Request), faults
 }
+
+// transportParse is a request of whatever text, nil if it is none.
+func transportParse(text string) (*sip.Request, []transport.Fault, error) {
+	m, faults, err := transport.Parse([]byte(text))
+	req, _ := m.(*sip.Request)
+	return req, faults, err
+}
