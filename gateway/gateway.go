@@ -3,7 +3,9 @@ package gateway
 import (
 	"context"
 	"crypto/rand"
+	"fmt"
 	"log/slog"
+	"runtime/debug"
 	"sync"
 
 	"github.com/tocsin-sip/tocsin/cdr"
@@ -68,6 +70,7 @@ func New(p Ports, c Config) *Gateway {
 // Handle takes one INVITE through the stages. It returns when the first legs have been
 // dialled, or when the call was turned away; the call runs on by itself.
 func (g *Gateway) Handle(in Inbound, caller Caller) {
+	defer g.survive(in, caller)
 	came := g.ingress(in)
 	class := classify(came)
 	if !class.toBeHelped() {
@@ -100,6 +103,15 @@ func (g *Gateway) Explain(in Inbound) cdr.Decided {
 		return plan.turnedAway(plan.answer())
 	}
 	return g.wouldAssign(plan).record()
+}
+
+// survive turns a fault of ours in the stages into a refusal that sends the caller's
+// network elsewhere, instead of the end of the process and of every other call.
+func (g *Gateway) survive(in Inbound, caller Caller) {
+	if p := recover(); p != nil {
+		g.Log.Error("fault survived", "dialled", in.Dialled.Scheme, "fault", fmt.Sprint(p), "stack", string(debug.Stack()))
+		caller.End(500, "a fault of ours")
+	}
 }
 
 type silent struct{}

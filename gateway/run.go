@@ -1,6 +1,8 @@
 package gateway
 
 import (
+	"fmt"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -74,12 +76,15 @@ func (r *run) loop() {
 
 // step gives one event to the session and carries out what it says.
 func (r *run) step(e call.Event) {
-	r.sdp(e)
+	r.safely("media of "+e.String(), func() { r.sdp(e) })
 	actions := r.session.Step(e)
 	r.write(e.At, cdr.Content{Event: &e})
 	for i := range actions {
 		r.write(e.At, cdr.Content{Action: &actions[i]})
-		r.act(actions[i])
+		fine := r.safely(actions[i].String(), func() { r.act(actions[i]) })
+		if !fine && actions[i].Kind == call.Dial {
+			r.lostLeg(actions[i].Leg, "a fault of ours")
+		}
 	}
 	for _, d := range r.anchor.Degradations() {
 		r.write(e.At, cdr.Content{Degradation: &d})
@@ -87,6 +92,26 @@ func (r *run) step(e call.Event) {
 	if e.Kind == call.Failed || e.Kind == call.HungUp && e.Leg != call.Caller {
 		r.anchor.Release(e.Leg)
 	}
+}
+
+// safely keeps a fault in one adapter from ending the process, and every other call with
+// it (L1). The action is lost, the call goes on, and the log has the stack.
+func (r *run) safely(what string, do func()) (fine bool) {
+	defer func() {
+		if p := recover(); p != nil {
+			fine = false
+			r.g.Log.Error("fault survived", "call", r.header.ID, "doing", what, "fault", fmt.Sprint(p), "stack", string(debug.Stack()))
+			r.degrade("internal-fault", "a fault of ours while doing: %s", what)
+		}
+	}()
+	do()
+	return true
+}
+
+// lostLeg is a leg that could not be dialled at all: the next one may.
+func (r *run) lostLeg(leg call.LegID, why string) {
+	r.legs[leg] = noLeg{}
+	r.happen(call.Event{Kind: call.Failed, Leg: leg, Text: why})
 }
 
 // sdp gives a leg's description to the media before the session decides about the leg.
@@ -146,10 +171,8 @@ func (r *run) dial(a call.Action) {
 		Location: r.place, Plain: a.Plain, Carried: r.carried}
 	sdp, err := r.anchor.Offer(a.Leg, a.Plain)
 	if err != nil {
-		// No port for this leg: it cannot carry a voice, but the next one may.
 		r.degrade("no-media", "no media for %s: %v", a.Leg, err)
-		r.legs[a.Leg] = noLeg{}
-		r.happen(call.Event{Kind: call.Failed, Leg: a.Leg, Text: err.Error()})
+		r.lostLeg(a.Leg, err.Error())
 		return
 	}
 	o.SDP = sdp
