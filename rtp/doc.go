@@ -1,6 +1,7 @@
 // Package rtp is the part of RFC 3550 and RFC 3551 that a relay for emergency calls needs.
 //
-// It holds sockets, headers, the two G.711 laws, tones and WAV; it knows no call, no
+// It holds sockets, headers, the two G.711 laws, G.722 and L16 as far as a telephone hears
+// them, tones and WAV; it knows no call, no
 // SDP and no policy. What it promises:
 //
 //   - Nothing on the path of a packet allocates. A packet is read into a buffer that
