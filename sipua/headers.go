@@ -48,14 +48,14 @@ func (u *UA) invite(o gateway.Outgoing, a attempt, callID, tag string) (*sip.Req
 		// NENA-STA-010.3f s2.1.6, s2.1.7: the identifiers of call and incident.
 		add("Call-Info", "<"+o.CallID+">;purpose=emergency-CallId")
 		add("Call-Info", "<"+o.IncidentID+">;purpose=emergency-IncidentId")
-		add("Resource-Priority", "esnet.1") // RFC 7135, standards wO2
-	}
-	if o.Invite.Emergency && conveys(o) {
-		for _, v := range o.Carried.CallInfo {
-			add("Call-Info", v)
+		var values []string
+		if conveys(o) {
+			for _, v := range o.Carried.CallInfo {
+				add("Call-Info", v)
+			}
+			values, others = u.conveyed(o)
 		}
-		values, ps := u.conveyed(o)
-		others = ps
+		add("Resource-Priority", "esnet.1") // RFC 7135, standards wO2
 		if len(values) > 0 {
 			add("Geolocation", strings.Join(values, ", "))
 			add("Geolocation-Routing", routing(o))
