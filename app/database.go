@@ -55,14 +55,21 @@ func (d *database) use() (*store.Store, error) {
 	return o.Store, nil
 }
 
-// mend opens the store where it is not open, or not the one the name leads to. A file is
-// made only where anew is set: one that was there before and is not is missing, and an
-// empty one in its place would hide that.
-func (d *database) mend(ctx context.Context, anew bool) error {
+// errEmpty: a database in which nothing was ever applied is not the one that this node's
+// configuration came from. It takes neither the configuration away nor records in.
+var errEmpty = errors.New("the database is empty: it is not the one this node's configuration came from")
+
+// mend opens the store where it is not open, or not the one the name leads to. Where
+// something was configured before, a database that is missing is missing: none is made in
+// its place, and an empty one is not taken for it.
+//
+// The store that was open before stays so: SQLite's last connection takes the write-ahead
+// log away by its name, and that name is another database's now.
+func (d *database) mend(ctx context.Context, configured bool) error {
 	if _, err := d.use(); err == nil {
 		return nil
 	}
-	if d.file != "" && !anew {
+	if d.file != "" && configured {
 		if _, err := os.Stat(d.file); err != nil {
 			return fmt.Errorf("the database file has gone: %w", err)
 		}
@@ -71,16 +78,29 @@ func (d *database) mend(ctx context.Context, anew bool) error {
 	if err != nil {
 		return err
 	}
+	o, err := d.judge(ctx, s, configured)
+	if err != nil {
+		return errors.Join(err, s.Close())
+	}
+	d.current.Store(o)
+	return nil
+}
+
+func (d *database) judge(ctx context.Context, s *store.Store, configured bool) (*opened, error) {
+	version, err := s.Version(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if version == 0 && configured {
+		return nil, errEmpty
+	}
 	o := &opened{Store: s}
 	if d.file != "" {
 		if o.file, err = os.Stat(d.file); err != nil {
-			return errors.Join(err, s.Close())
+			return nil, err
 		}
 	}
-	if old := d.current.Swap(o); old != nil {
-		_ = old.Close() // of a file that nobody can find any more
-	}
-	return nil
+	return o, nil
 }
 
 // AppendEntries is what the journal writes with.
@@ -106,9 +126,12 @@ func (d *database) ping() (engine string, err error) {
 // pingLimit is how long whoever asks for the health of the node is kept waiting.
 const pingLimit = time.Second
 
+// close closes what is open, unless its name is another's now.
 func (d *database) close() error {
-	if o := d.current.Swap(nil); o != nil {
-		return o.Close()
+	s, err := d.use()
+	d.current.Store(nil)
+	if err != nil {
+		return nil
 	}
-	return nil
+	return s.Close()
 }

@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"path/filepath"
 	"sync/atomic"
@@ -49,30 +48,23 @@ func (a *App) loadConfiguration(ctx context.Context) error {
 	if err != nil {
 		a.log.Error("the configuration this node had last cannot be read", "error", err)
 	}
-	d, err := a.stored(ctx, last == nil)
+	d, err := a.stored(ctx, last != nil)
 	switch {
-	case err == nil && (d.Version > 0 || last == nil):
+	case err == nil:
 		a.take(d)
 	case last == nil:
 		return fmt.Errorf("load configuration: %w", err)
 	default:
-		if err == nil {
-			err = errEmpty
-		}
 		a.directory.set(org.NewDirectory(last.Version, last.Organisations...))
 		a.log.Error("serving the configuration this node had last", "config", last.Version, "kept", last.KeptAt, "error", err)
 	}
 	return nil
 }
 
-// errEmpty: a database in which nothing was ever applied is not the one that this node's
-// configuration came from. It does not take the configuration away.
-var errEmpty = errors.New("the database is empty")
-
-func (a *App) stored(ctx context.Context, anew bool) (*org.Directory, error) {
+func (a *App) stored(ctx context.Context, configured bool) (*org.Directory, error) {
 	ctx, done := context.WithTimeout(ctx, openLimit)
 	defer done()
-	if err := a.database.mend(ctx, anew); err != nil {
+	if err := a.database.mend(ctx, configured); err != nil {
 		return nil, err
 	}
 	s, err := a.database.use()
@@ -119,9 +111,10 @@ func (a *App) watchConfiguration(ctx context.Context) {
 }
 
 func (a *App) refresh(ctx context.Context) error {
+	have := a.directory.Current().Version
 	open, opened := context.WithTimeout(ctx, openLimit)
 	defer opened()
-	if err := a.database.mend(open, false); err != nil {
+	if err := a.database.mend(open, have > 0); err != nil {
 		return err
 	}
 	s, err := a.database.use()
@@ -130,13 +123,8 @@ func (a *App) refresh(ctx context.Context) error {
 	}
 	ask, asked := context.WithTimeout(ctx, askLimit)
 	defer asked()
-	have := a.directory.Current()
-	version, err := s.Version(ask)
-	switch {
-	case err != nil || version == have.Version:
+	if version, err := s.Version(ask); err != nil || version == have {
 		return err
-	case version == 0:
-		return errEmpty
 	}
 	d, err := s.Directory(ctx)
 	if err != nil {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -15,7 +16,7 @@ import (
 )
 
 type applyCommand struct {
-	File     string `arg:"" optional:"" type:"path" help:"The directory file."`
+	File     string `arg:"" optional:"" help:"The directory file."`
 	DryRun   bool   `help:"Say what would change, and change nothing."`
 	Prune    bool   `help:"Remove also what the file does not name and no file created. Shown first with --dry-run."`
 	Force    bool   `help:"The file wins over what was changed elsewhere since."`
@@ -30,10 +31,16 @@ func (x applyCommand) Run(c *command, w *world) error {
 	if err != nil {
 		return err
 	}
-	if err := makeDataDir(n); err != nil {
-		return err
+	if x.File != "" {
+		if err := makeDataDir(n); err != nil {
+			return err
+		}
 	}
-	s, err := c.openStore(w.ctx)
+	open := c.openStore
+	if x.File != "" {
+		open = func(ctx context.Context) (*store.Store, error) { return store.Open(ctx, string(n.Database)) }
+	}
+	s, err := open(w.ctx)
 	if err != nil {
 		return err
 	}

@@ -2,8 +2,11 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"os"
 	"time"
 
 	"github.com/tocsin-sip/tocsin/config"
@@ -13,7 +16,7 @@ import (
 )
 
 type checkCommand struct {
-	File string `arg:"" optional:"" type:"path" help:"A directory file. Without one, what is running is looked at."`
+	File string `arg:"" optional:"" help:"A directory file. Without one, what is running is looked at."`
 }
 
 func (x checkCommand) Run(c *command, w *world) error {
@@ -164,10 +167,18 @@ func (c *command) hosts() []string {
 	return hs
 }
 
+// openStore opens the database to read from it, or to write what people ask for. Only
+// serve and apply make one that is not there: an empty one would answer every question
+// with "nothing", where the truth is that the settings name another place.
 func (c *command) openStore(ctx context.Context) (*store.Store, error) {
 	n, err := c.node()
 	if err != nil {
 		return nil, err
+	}
+	if !n.Database.IsPostgres() {
+		if _, err := os.Stat(string(n.Database)); errors.Is(err, fs.ErrNotExist) {
+			return nil, fmt.Errorf("there is no database at %s yet: tocsin apply FILE makes it, or choose the node's settings with --config", n.Database)
+		}
 	}
 	return store.Open(ctx, string(n.Database))
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 	"time"
 
@@ -20,6 +21,8 @@ func printJSON(w io.Writer, v any) error {
 	return e.Encode(v)
 }
 
+func section(w io.Writer, title string) { fmt.Fprintln(w, "\n"+title) }
+
 // printDecided writes what was decided about a call: first what a person asks, then why.
 func printDecided(w io.Writer, d cdr.Decided) {
 	row := func(name, value string) {
@@ -35,6 +38,9 @@ func printDecided(w io.Writer, d cdr.Decided) {
 	}
 	row("place", placeOf(d))
 	row("route", d.Route)
+	if d.Refused > 0 {
+		row("answered", strconv.Itoa(d.Refused))
+	}
 	if d.Number != "" {
 		row("calls", strings.TrimSpace(d.Number+"  "+d.Service+"  "+d.Country))
 	}
@@ -43,12 +49,12 @@ func printDecided(w io.Writer, d cdr.Decided) {
 	}
 	printPlan(w, d.Plan)
 	if len(d.Trace.Degradations) > 0 {
-		fmt.Fprintln(w, "\ndegradations")
+		section(w, "degradations")
 		for _, x := range d.Trace.Degradations {
 			fmt.Fprintf(w, "  %s\n", x)
 		}
 	}
-	fmt.Fprintln(w, "\nwhy")
+	section(w, "why")
 	for _, e := range d.Trace.Entries {
 		fmt.Fprintf(w, "  %s\n", e)
 	}
@@ -75,17 +81,17 @@ func printPlan(w io.Writer, p call.Plan) {
 	if len(p.Team)+len(p.Public)+len(p.Resort) == 0 {
 		return
 	}
-	fmt.Fprintln(w, "\nplan")
+	section(w, "plan")
 	at := "at once"
 	for _, t := range p.Team {
-		printTarget(w, "team", at, t)
+		printTarget(w, t.Role.String(), at, t)
 	}
 	if p.TeamFirst {
 		at = "after " + p.MaxHold.String()
 	}
 	for i, s := range p.Public {
 		for _, t := range s {
-			printTarget(w, "public", at, t)
+			printTarget(w, t.Role.String(), at, t)
 		}
 		if i == 0 {
 			at = "then"
@@ -96,7 +102,7 @@ func printPlan(w io.Writer, p call.Plan) {
 	}
 	for _, s := range p.Resort {
 		for _, t := range s {
-			printTarget(w, "last resort", at, t)
+			printTarget(w, t.Role.String(), at, t)
 		}
 		at = "then"
 	}
@@ -134,12 +140,12 @@ func printRecord(w io.Writer, r cdr.Record) {
 	d.Trace.Degradations = r.Degradations()
 	printDecided(w, d)
 	if len(r.Notes) > 0 {
-		fmt.Fprintln(w, "\nwhile it ran")
+		section(w, "while it ran")
 		for _, n := range r.Notes {
 			fmt.Fprintf(w, "  %s\n", n)
 		}
 	}
-	fmt.Fprintln(w, "\nladder (seconds)")
+	section(w, "ladder (seconds)")
 	for _, l := range r.Flow {
 		fmt.Fprintln(w, l)
 	}
