@@ -203,9 +203,14 @@ func answerLine(id LegID, theirs line, far *leg) (spoken, []trace.Degradation) {
 func local(theirs line) []format {
 	switch theirs.key.kind {
 	case "audio":
+		_, hasG711 := find(format{codec: pcmu}, theirs.formats)
+		if !hasG711 {
+			_, hasG711 = find(format{codec: pcma}, theirs.formats)
+		}
 		wanted := []format{}
 		for _, f := range theirs.formats {
-			if _, ok := f.law(); ok || f.codec == keyPress {
+			_, isG711 := f.law()
+			if isG711 || f.codec == keyPress || !hasG711 && f.translatable() {
 				wanted = append(wanted, f)
 			}
 		}
@@ -226,7 +231,7 @@ func shared(wanted, offered []format) []format {
 			continue
 		}
 		// The parameters of RED name payload types, and those are the offer's.
-		if !f.isRED() && w.fmtp != "" {
+		if !f.isRED() && w.fmtp != "" && w.codec == f.codec {
 			f.fmtp = w.fmtp
 		}
 		both = append(both, f)

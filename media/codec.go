@@ -18,6 +18,7 @@ type codec struct {
 var (
 	pcmu     = codec{"PCMU", 8000, 1}
 	pcma     = codec{"PCMA", 8000, 1}
+	g722     = codec{"G722", 8000, 1}
 	keyPress = codec{"TELEPHONE-EVENT", 8000, 1}
 )
 
@@ -105,18 +106,29 @@ func find(f format, in []format) (format, bool) {
 	return best, score > 0
 }
 
-// reachableBy is find, counting the two laws of G.711 as one: we translate them.
+// reachableBy is find, or else a format that we can translate f into, G.711 before others.
 func reachableBy(f format, in []format) (format, bool) {
 	if g, ok := find(f, in); ok {
 		return g, true
 	}
-	if _, ok := f.law(); !ok {
+	if !f.translatable() {
 		return format{}, false
 	}
-	for _, g := range in {
-		if _, ok := g.law(); ok {
-			return g, true
+	return spokenAs(in)
+}
+
+// spokenAs is the format among in that we would rather code speech in: G.711, or else the
+// first of those we can.
+func spokenAs(in []format) (format, bool) {
+	var best format
+	found := false
+	for _, f := range in {
+		if _, isG711 := f.law(); isG711 {
+			return f, true
+		}
+		if f.translatable() && !found {
+			best, found = f, true
 		}
 	}
-	return format{}, false
+	return best, found
 }

@@ -77,8 +77,8 @@ func (s *Session) feedOf(l *leg, st *stream, routes map[*stream]*route) int {
 	if st.hold || len(st.send) == 0 {
 		return 0 // RFC 3264 s8.4: a party on hold is sent nothing
 	}
-	if law, pt, ok := lawOf(st.send); ok {
-		st.voice.Store(&voice{law: law, pt: pt})
+	if f, ok := spokenAs(st.send); ok {
+		st.voice.Store(&f)
 	}
 	if l.playing != nil && st.key == (streamKey{kind: "audio"}) {
 		return l.playing.feed
@@ -90,7 +90,7 @@ func (s *Session) feedOf(l *leg, st *stream, routes map[*stream]*route) int {
 	for _, source := range other.streams {
 		if source.key == st.key {
 			r := routes[source]
-			r.hearers = append(r.hearers, hearer{to: st, table: passages(source.receive, st.send)})
+			r.hearers = append(r.hearers, source.towards(st))
 			return source.feed
 		}
 	}
@@ -113,24 +113,28 @@ func roles(formats []format) (known [128]role) {
 	return known
 }
 
-// passages maps what one party sends to what another takes.
-func passages(from, to []format) *[128]passage {
-	var table [128]passage
-	for _, f := range from {
-		g, ok := reachableBy(f, to)
+// towards maps what a party sends to what another takes. Session.mu is held.
+func (st *stream) towards(to *stream) hearer {
+	h := hearer{to: to, table: new([128]passage)}
+	for _, f := range st.receive {
+		g, ok := reachableBy(f, to.send)
 		if !ok {
 			continue
 		}
-		do := pass
+		p := passage{do: pass, pt: g.pt}
 		switch {
 		case f.codec == pcmu && g.codec == pcma:
-			do = muToA
+			p.do = muToA
 		case f.codec == pcma && g.codec == pcmu:
-			do = aToMu
+			p.do = aToMu
 		case f.isRED():
-			do = passRED
+			p.do = passRED
+		case f.codec != g.codec:
+			p.do = recode
+			p.with = uint8(len(h.recoders))
+			h.recoders = append(h.recoders, st.recoderFor(to, f, g))
 		}
-		table[f.pt] = passage{do: do, pt: g.pt}
+		h.table[f.pt] = p
 	}
-	return &table
+	return h
 }

@@ -10,7 +10,6 @@ import (
 
 	"github.com/pion/sdp/v3"
 
-	"github.com/tocsin-sip/tocsin/rtp"
 	"github.com/tocsin-sip/tocsin/trace"
 )
 
@@ -357,14 +356,4 @@ func travels(key string) bool {
 		return false
 	}
 	return !strings.HasPrefix(key, "x-")
-}
-
-// lawOf is the first G.711 law among formats, and its payload type.
-func lawOf(formats []format) (rtp.Law, uint8, bool) {
-	for _, f := range formats {
-		if law, ok := f.law(); ok {
-			return law, f.pt, true
-		}
-	}
-	return 0, 0, false
 }

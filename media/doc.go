@@ -16,9 +16,10 @@
 // and, at any time in between, what it hears: Connect, Listen, Play, Disconnect. A leg
 // hears one thing at a time; while something is played to it, that. Streams of two legs
 // belong together by kind and order: the first audio with the first audio, the second
-// video with the second. G.711 is translated between its two laws; every other codec,
-// real-time text (RFC 4103) and video are passed through, renumbered where the two
-// sides gave them different payload types.
+// video with the second. G.711, G.722 and
+// linear speech (L16) are translated into each other where the two sides have none in
+// common; every other codec, real-time text (RFC 4103) and video are passed through,
+// renumbered where the two sides gave them different payload types.
 //
 // # What we offer
 //

@@ -80,15 +80,15 @@ func offered(caller []format) []format {
 			coded = append(coded, f)
 		}
 	}
-	first := len(talk) > 0
+	first := slices.ContainsFunc(caller, format.translatable)
 	for _, f := range g711() {
 		if _, has := find(f, talk); !has && !taken(f.pt, caller) {
 			talk = append(talk, f)
 		}
 	}
 	// RFC 6881 ED-72: an offer that reaches a PSAP contains G.711. It comes first where
-	// the caller has it too (we translate between its laws); a caller without it is
-	// heard only in its own codecs, so there it comes after them.
+	// the caller has something that we can translate it to; a caller who has not is heard
+	// only in its own codecs, so there it comes after them.
 	all := append(talk, coded...)
 	if !first {
 		all = append(coded, talk...)

@@ -69,27 +69,27 @@ func (p *Playback) run(ctx context.Context, l *leg, sound Sound) {
 	defer close(p.ended)
 	defer p.cancel()
 	var (
-		pcm    [rtp.FrameSize]int16
-		packet [rtp.HeaderSize + rtp.FrameSize + sealRoom]byte
 		at     int
+		mouth  speaker
 		header = rtp.Header{SSRC: rand.Uint32()}
 	)
 	rtp.Pace(ctx, func(now time.Time) bool {
 		if !sound.endless && at >= sound.samples {
 			return false
 		}
+		clock := uint32(rtp.SampleRate)
 		if st := l.speech(); st != nil {
-			if v := st.voice.Load(); v != nil {
-				sound.fill(pcm[:], at)
-				v.law.Encode(packet[rtp.HeaderSize:], pcm[:])
-				header.PayloadType = v.pt
-				header.Put(packet[:])
-				st.transmit(now, p.feed, header, packet[:rtp.HeaderSize+rtp.FrameSize])
+			if f := st.voice.Load(); f != nil {
+				mouth.speak(*f)
+				clock = f.codec.clock
+				sound.fill(mouth.pcm[:], at)
+				header.PayloadType = f.pt
+				st.transmit(now, p.feed, header, mouth.packetOf(header))
 			}
 		}
 		at += rtp.FrameSize
 		header.Sequence++
-		header.Timestamp += rtp.FrameSize
+		header.Timestamp += rtp.FrameSize * (clock / 100) / (rtp.SampleRate / 100)
 		return true
 	})
 	l.played(p)
@@ -115,4 +115,28 @@ func (l *leg) played(p *Playback) {
 		l.playing = nil
 		l.session.route()
 	}
+}
+
+// speaker codes the frames of a sound.
+type speaker struct {
+	as     format
+	encode encoder
+	pcm    [rtp.FrameSize]int16
+	packet []byte
+}
+
+// speak sets the codec; the state of one that stays goes on.
+func (s *speaker) speak(as format) {
+	if s.encode != nil && s.as.codec == as.codec {
+		return
+	}
+	s.as, s.encode = as, as.encoder()
+	s.packet = make([]byte, rtp.HeaderSize+as.octets(rtp.FrameSize)+sealRoom)
+}
+
+// packetOf is the frame in pcm as a packet.
+func (s *speaker) packetOf(h rtp.Header) []byte {
+	h.Put(s.packet)
+	n := s.encode.Encode(s.packet[rtp.HeaderSize:len(s.packet)-sealRoom], s.pcm[:])
+	return s.packet[:rtp.HeaderSize+n]
 }

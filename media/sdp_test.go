@@ -40,7 +40,8 @@ func TestWhatWeOffer(t *testing.T) {
 		{name: "the caller's order of the two laws is kept", offer: head + "m=audio 4000 RTP/AVP 8 0\r\n", lines: []string{"audio open RTP/AVP 8 0 101"}},
 		{name: "ED-72 no silence suppression", offer: head + "m=audio 4000 RTP/AVP 0 13 98\r\na=rtpmap:98 CN/16000\r\na=silenceSupp:on - - - -\r\n",
 			lines: []string{"audio open RTP/AVP 0 8 101"}, hasNot: []string{"CN", "silenceSupp:on"}},
-		{name: "a caller without G.711 is heard in its own codec first", offer: head + "m=audio 4000 RTP/AVP 9\r\n", lines: []string{"audio open RTP/AVP 9 0 8 101"}},
+		{name: "a caller whose codec we cannot translate is heard in it first", offer: head + "m=audio 4000 RTP/AVP 18\r\n", lines: []string{"audio open RTP/AVP 18 0 8 101"}},
+		{name: "a caller whose codec we can translate", offer: head + "m=audio 4000 RTP/AVP 9\r\n", lines: []string{"audio open RTP/AVP 0 8 101 9"}},
 		{name: "101 is in use for another codec", offer: head + "m=audio 4000 RTP/AVP 0 101\r\na=rtpmap:101 speex/8000\r\n", lines: []string{"audio open RTP/AVP 0 8 102 101"}},
 		{name: "a caller that holds us is offered both ways", offer: head + "m=audio 4000 RTP/AVP 0\r\na=sendonly\r\n", lines: []string{"audio open RTP/AVP 0 8 101"}, has: []string{"a=sendrecv"}},
 		{name: "text and video pass", offer: head + "m=audio 4000 RTP/AVP 0\r\nm=text 4002 RTP/AVP 98\r\na=rtpmap:98 t140/1000\r\na=rtt-mixer\r\nm=video 4004 RTP/AVPF 99\r\nb=AS:512\r\na=rtpmap:99 H264/90000\r\na=fmtp:99 profile-level-id=42e01f\r\na=rtcp-fb:99 nack pli\r\na=sendonly\r\n",
@@ -103,7 +104,8 @@ func TestWhatWeAnswer(t *testing.T) {
 		{name: "keys the far side does not know are not asked for", offer: "m=audio 4000 RTP/AVP 0 101\r\na=rtpmap:101 telephone-event/8000\r\n", far: "m=audio 5000 RTP/AVP 0\r\n", lines: []string{"audio open RTP/AVP 0"}},
 		{name: "video that the far side declines is declined", offer: "m=audio 4000 RTP/AVP 0\r\nm=video 4002 RTP/AVP 34\r\n", far: "m=audio 5000 RTP/AVP 0\r\nm=video 0 RTP/AVP 34\r\n", lines: []string{"audio open RTP/AVP 0", "video declined RTP/AVP 34"}},
 		{name: "a far side that answers fewer lines", offer: "m=video 4002 RTP/AVP 34\r\nm=audio 4000 RTP/AVP 0\r\n", far: "m=audio 5000 RTP/AVP 0\r\n", lines: []string{"video declined RTP/AVP 34", "audio open RTP/AVP 0"}, notes: "sdp-lines-moved"},
-		{name: "no codec in common", offer: "m=audio 4000 RTP/AVP 9\r\n", far: "m=audio 5000 RTP/AVP 0\r\n", lines: []string{"audio open RTP/AVP 9"}, notes: "no-common-codec"},
+		{name: "no codec in common", offer: "m=audio 4000 RTP/AVP 18\r\n", far: "m=audio 5000 RTP/AVP 0\r\n", lines: []string{"audio open RTP/AVP 18"}, notes: "no-common-codec"},
+		{name: "a codec in common when we translate", offer: "m=audio 4000 RTP/AVP 18 9\r\n", far: "m=audio 5000 RTP/AVP 0\r\n", lines: []string{"audio open RTP/AVP 9"}},
 		{name: "an answer of something else", offer: "m=audio 4000 RTP/AVP 0\r\n", far: "m=audio 5000 RTP/AVP 3\r\n", lines: []string{"audio open RTP/AVP 0"}, notes: "no-common-codec"},
 		{name: "audio declined", offer: "m=audio 4000 RTP/AVP 0\r\n", far: "m=audio 0 RTP/AVP 0\r\n", lines: []string{"audio open RTP/AVP 0"}, notes: "audio-declined"},
 		{name: "the other kind of line declined by us", offer: "m=audio 4000 RTP/AVP 0\r\nm=message 4002 TCP/MSRP *\r\n", far: "m=audio 5000 RTP/AVP 0\r\nm=message 0 TCP/MSRP *\r\n", lines: []string{"audio open RTP/AVP 0", "message declined TCP/MSRP *"}},
@@ -139,7 +141,7 @@ func TestAnswersAreGivenOnce(t *testing.T) {
 	if _, _, err := s.AnswerLocal(caller); err != ErrNoOffer {
 		t.Errorf("an answer to nothing: %v", err)
 	}
-	if _, err := s.SetOffer(caller, []byte(head+"m=audio 4000 RTP/AVP 9 8 101\r\na=rtpmap:101 telephone-event/8000\r\nm=text 4002 RTP/AVP 98\r\na=rtpmap:98 t140/1000\r\nm=video 4004 RTP/AVP 34\r\n")); err != nil {
+	if _, err := s.SetOffer(caller, []byte(head+"m=audio 4000 RTP/AVP 18 8 101\r\na=rtpmap:101 telephone-event/8000\r\nm=text 4002 RTP/AVP 98\r\na=rtpmap:98 t140/1000\r\nm=video 4004 RTP/AVP 34\r\n")); err != nil {
 		t.Fatal(err)
 	}
 	local := must(t)(s.AnswerLocal(caller))
@@ -157,7 +159,7 @@ func TestAnswersAreGivenOnce(t *testing.T) {
 	}
 	// Another far side that only takes what the answer left out.
 	must(t)(s.OfferFor(team, caller))
-	if _, err := s.SetAnswer(team, []byte(head+"m=audio 5000 RTP/AVP 9\r\n")); err != nil {
+	if _, err := s.SetAnswer(team, []byte(head+"m=audio 5000 RTP/AVP 18\r\n")); err != nil {
 		t.Fatal(err)
 	}
 	if _, notes, err := s.AnswerFor(caller, team); err != nil || codes(notes) != "no-common-codec" {

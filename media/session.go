@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
 	"math/rand/v2"
 	"sync"
 	"sync/atomic"
@@ -139,6 +140,9 @@ func (s *Session) Release(id LegID) error {
 	for _, other := range s.legs {
 		if other.hears == id {
 			other.hears = ""
+		}
+		for _, st := range other.streams {
+			maps.DeleteFunc(st.recoders, func(to recoding, _ *recoder) bool { return to.to.leg == l })
 		}
 	}
 	playing := l.playing

@@ -13,8 +13,12 @@ import (
 	"github.com/tocsin-sip/tocsin/rtp"
 )
 
-// maxPacket is the longest packet that is relayed whole: an Ethernet frame's worth.
-const maxPacket = 1600
+// maxPacket is the longest packet that is relayed whole: linear speech in stereo is that
+// long, the rest fits into an Ethernet frame. maxReport likewise.
+const (
+	maxPacket = 4096
+	maxReport = 1600
+)
 
 // maxReadErrors in a row end a reader: the socket is broken for good.
 const maxReadErrors = 100
@@ -34,12 +38,13 @@ type stream struct {
 	pair *rtp.Pair
 	done sync.WaitGroup
 
-	receive          []format    // what the payload types we announced mean; guarded by Session.mu
-	send             []format    // what the party takes, in its numbers; likewise
-	hold             bool        // the party does not want to receive; likewise
-	quiet            silence     // what its silence means; likewise
-	offered          []masterKey // of our offers of SRTP; likewise, as are the next two
-	ownKey, theirKey masterKey   // agreed; none for plain RTP
+	receive          []format              // what the payload types we announced mean; guarded by Session.mu
+	send             []format              // what the party takes, in its numbers; likewise
+	hold             bool                  // the party does not want to receive; likewise
+	recoders         map[recoding]*recoder // of what the party says, for others; likewise
+	quiet            silence               // what its silence means; likewise
+	offered          []masterKey           // of our offers of SRTP; likewise, as are the next two
+	ownKey, theirKey masterKey             // agreed; none for plain RTP
 
 	route   atomic.Pointer[route]
 	target  atomic.Pointer[netip.AddrPort] // where we send media; nil: not known yet
@@ -54,7 +59,7 @@ type stream struct {
 	outMu  sync.Mutex
 	from   int // the feed that may send; zero for none
 	splice rtp.Splice
-	voice  atomic.Pointer[voice]
+	voice  atomic.Pointer[format] // how a sound of ours is coded for the party; nil: not at all
 
 	// The reader's own.
 	seen  sequence
@@ -63,12 +68,6 @@ type stream struct {
 		timestamp uint32
 		ssrc      uint32
 	}
-}
-
-// voice is how a sound of ours is coded for the party.
-type voice struct {
-	law rtp.Law
-	pt  uint8
 }
 
 // route is who hears a stream, and what its payload types are. It is replaced, never changed.
@@ -88,14 +87,16 @@ const (
 )
 
 type hearer struct {
-	to    *stream
-	table *[128]passage
+	to       *stream
+	table    *[128]passage
+	recoders []*recoder // of those passages that have one, by their number
 }
 
 // passage is what becomes of one payload type on its way to a hearer.
 type passage struct {
-	do deed
-	pt uint8
+	do   deed
+	pt   uint8
+	with uint8 // number of the hearer's recoder
 }
 
 type deed uint8
@@ -106,6 +107,7 @@ const (
 	muToA
 	aToMu
 	passRED // as pass, and the numbers inside too
+	recode  // through the hearer's recoder
 )
 
 func newStream(l *leg, key streamKey, pair *rtp.Pair, feed int) *stream {
@@ -161,9 +163,7 @@ func (st *stream) readMedia() {
 }
 
 func (st *stream) readControl() {
-	b := buffers.Get().(*[maxPacket]byte)
-	defer buffers.Put(b)
-	st.read(st.pair.RTCP, b[:], st.report)
+	st.read(st.pair.RTCP, make([]byte, maxReport), st.report)
 }
 
 func (st *stream) read(socket *rtp.Socket, b []byte, each func(netip.AddrPort, []byte)) {
@@ -226,18 +226,19 @@ func (st *stream) heard(now time.Time, from netip.AddrPort, packet []byte) {
 	if tap := session.tap.Load(); tap != nil {
 		(*tap)(Heard{Leg: st.leg.id, Kind: st.key.kind, At: now, Law: what.law(), Header: h, Payload: h.Payload(packet)})
 	}
-	for i, to := range r.hearers {
+	for i := range r.hearers {
+		to := &r.hearers[i]
 		p := to.table[h.PayloadType]
 		if p.do == leaveOut {
 			continue
 		}
 		if i == len(r.hearers)-1 {
-			to.to.emit(now, st.feed, h, p, to.table, packet)
+			to.emit(now, st.feed, h, p, packet)
 			continue
 		}
 		// The packet is rewritten in place, so all but the last get a copy.
 		b := buffers.Get().(*[maxPacket]byte)
-		to.to.emit(now, st.feed, h, p, to.table, b[:copy(b[:], packet)])
+		to.emit(now, st.feed, h, p, b[:copy(b[:], packet)])
 		buffers.Put(b)
 	}
 }
@@ -254,8 +255,8 @@ func (st *stream) learned(from netip.AddrPort) {
 	st.leg.session.log.Info("media source learned", "leg", string(st.leg.id), "kind", st.key.kind, "port", st.pair.RTP.Port())
 }
 
-// emit sends a packet of another stream to this one's party.
-func (st *stream) emit(now time.Time, feed int, h rtp.Header, p passage, table *[128]passage, packet []byte) {
+// emit sends a packet of another stream to the hearer's party.
+func (to *hearer) emit(now time.Time, feed int, h rtp.Header, p passage, packet []byte) {
 	switch p.do {
 	case muToA:
 		rtp.MuLaw.Transcode(h.Payload(packet))
@@ -263,14 +264,16 @@ func (st *stream) emit(now time.Time, feed int, h rtp.Header, p passage, table *
 		rtp.ALaw.Transcode(h.Payload(packet))
 	case passRED:
 		rtp.RenumberRED(h.Payload(packet), func(pt uint8) uint8 {
-			if table[pt].do == leaveOut {
+			if to.table[pt].do == leaveOut {
 				return pt
 			}
-			return table[pt].pt
+			return to.table[pt].pt
 		})
+	case recode:
+		h, packet = to.recoders[p.with].recode(h, h.Payload(packet))
 	}
 	h.PayloadType = p.pt
-	st.transmit(now, feed, h, packet)
+	to.to.transmit(now, feed, h, packet)
 }
 
 // transmit puts a packet into the one stream the party hears.
