@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"fmt"
-	"os"
 	"strings"
 	"testing"
 )
@@ -49,18 +48,8 @@ func largePart(size int) string {
 // carrying is the scenario of the caller with another part beside its SDP.
 func (c *campus) carrying(device string) string {
 	c.t.Helper()
-	b, err := os.ReadFile("testdata/caller.xml")
-	if err != nil {
-		c.t.Fatal(err)
-	}
-	const before, after = "Content-Type: application/sdp\nContent-Length: [len]\n\n", "a=sendrecv\n"
-	s := string(b)
-	if !strings.Contains(s, before) || !strings.Contains(s, after) {
-		c.t.Fatal("testdata/caller.xml has no SDP any more")
-	}
-	s = strings.Replace(s, before, "Call-Info: <cid:device@phone.example>;purpose=EmergencyCallData.DeviceInfo\n"+
-		"Content-Type: multipart/mixed; boundary=parting\nContent-Length: [len]\n\n--parting\nContent-Type: application/sdp\n\n", 1)
-	s = strings.Replace(s, after, after+"\n--parting\nContent-Type: application/EmergencyCallData.DeviceInfo+xml\nContent-ID: <device@phone.example>\n"+
-		"Content-Disposition: by-reference;handling=optional\n\n"+strings.ReplaceAll(device, "\r\n", "\n")+"\n--parting--\n", 1)
-	return c.write("caller-large.xml", s)
+	return c.scenario("caller-large", "Content-Type: application/sdp\nContent-Length: [len]\n\n", "Call-Info: <cid:device@phone.example>;purpose=EmergencyCallData.DeviceInfo\n"+
+		"Content-Type: multipart/mixed; boundary=parting\nContent-Length: [len]\n\n--parting\nContent-Type: application/sdp\n\n",
+		"a=sendrecv\n", "a=sendrecv\n\n--parting\nContent-Type: application/EmergencyCallData.DeviceInfo+xml\nContent-ID: <device@phone.example>\n"+
+			"Content-Disposition: by-reference;handling=optional\n\n"+strings.ReplaceAll(device, "\r\n", "\n")+"\n--parting--\n")
 }

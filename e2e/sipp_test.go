@@ -76,6 +76,23 @@ func (c *campus) sipp(name string, r role) *sipp {
 	return s
 }
 
+// scenario is that of the caller with texts of its INVITE replaced, in pairs.
+func (c *campus) scenario(name string, oldnew ...string) string {
+	c.t.Helper()
+	b, err := os.ReadFile(filepath.Join("testdata", "caller.xml"))
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	s := string(b)
+	for i := 0; i < len(oldnew); i += 2 {
+		if !strings.Contains(s, oldnew[i]) {
+			c.t.Fatalf("testdata/caller.xml has no %q any more", oldnew[i])
+		}
+		s = strings.Replace(s, oldnew[i], oldnew[i+1], 1)
+	}
+	return c.write(name+".xml", s)
+}
+
 // done waits until all of its calls have gone as the scenario says.
 func (s *sipp) done() {
 	s.t.Helper()
@@ -98,7 +115,8 @@ func (s *sipp) done() {
 
 var stamp = regexp.MustCompile(`(?m)^-{40,} .*\n(?:UDP|TCP) message (received|sent) [\[(](\d+)[\])]? bytes\)? ?:\n\n`)
 
-// received are the messages that came to it, of one method or one status ("200").
+// received are the messages that came to it, of one method or one status ("200"). The
+// same bytes again are a retransmission, and left out.
 func (s *sipp) received(what string) []message { return s.seen("received", what) }
 
 // sent are those it sent.
@@ -111,6 +129,7 @@ func (s *sipp) seen(direction, what string) []message {
 		s.t.Fatal(err)
 	}
 	var ms []message
+	before := map[string]bool{}
 	for rest := string(b); ; {
 		m := stamp.FindStringSubmatchIndex(rest)
 		if m == nil {
@@ -129,7 +148,8 @@ func (s *sipp) seen(direction, what string) []message {
 		if err != nil {
 			s.t.Fatalf("%s: %v in\n%s", s.name, err, raw)
 		}
-		if way == direction && read.is(what) {
+		if way == direction && read.is(what) && !before[raw] {
+			before[raw] = true
 			ms = append(ms, read)
 		}
 	}
