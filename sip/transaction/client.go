@@ -232,7 +232,9 @@ func (tx *Client) path() transport.Destination {
 	case !tx.to.Flow.IsZero() || tx.flow.IsZero():
 		return tx.to
 	case tx.flow.Protocol.Reliable():
-		return transport.To(tx.flow.Protocol, tx.flow.Remote)
+		to := transport.To(tx.flow.Protocol, tx.flow.Remote)
+		to.Name, to.Verify = tx.to.Name, tx.to.Verify // which TLS connection it was
+		return to
 	}
 	return transport.Destination{Protocol: tx.flow.Protocol, Addr: tx.flow.Remote, Local: tx.flow.Local}
 }

@@ -3,10 +3,10 @@ package transport
 import (
 	"container/list"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
-	"net/netip"
 	"os"
 	"sync"
 	"sync/atomic"
@@ -27,14 +27,15 @@ type outgoing struct {
 // conn is one connection, perhaps still being opened. One goroutine (serve) opens and
 // writes it, another reads.
 //
-//	dialling --connected--> open --error, EOF, idle, close--> closed
-//	    \-------failed, close------------------------------------^
+//	dialling --connected--> greeting --done--> open --error, EOF, idle, close--> closed
+//	    \-------failed, close----\------------------------------------------------^
 type conn struct {
-	layer  *Layer
-	stream stream
-	remote netip.AddrPort
-	id     uint64
-	limit  time.Duration // to connect in
+	layer    *Layer
+	stream   stream
+	to       peer
+	accepted bool
+	id       uint64
+	limit    time.Duration // to connect and greet in
 
 	proven bool          // guarded by conns.mu
 	place  *list.Element // guarded by conns.mu
@@ -42,22 +43,20 @@ type conn struct {
 	ctx    context.Context
 	cancel context.CancelFunc
 	wake   chan struct{}
-	last   atomic.Int64 // when a message went either way, Unix ns
+	last   atomic.Int64 // when a message or ping went either way, Unix ns
+	pulse  pulse
 
 	mu     sync.Mutex
 	nc     net.Conn
-	flow   Flow
+	flow   Flow // set when open, as is peer
+	peer   *Peer
 	queue  []outgoing
 	ending bool // to be closed when the queue is empty
 	closed bool
 }
 
-func newConn(l *Layer, st stream, remote netip.AddrPort) *conn {
-	return makeConn(l, st, remote, l.conns.nextID())
-}
-
-func makeConn(l *Layer, st stream, remote netip.AddrPort, id uint64) *conn {
-	c := &conn{layer: l, stream: st, remote: remote, id: id, wake: make(chan struct{}, 1)}
+func makeConn(l *Layer, st stream, to peer, id uint64) *conn {
+	c := &conn{layer: l, stream: st, to: to, id: id, limit: l.cfg.ConnectTimeout, wake: make(chan struct{}, 1)}
 	c.ctx, c.cancel = context.WithCancel(l.ctx)
 	c.last.Store(time.Now().UnixNano())
 	return c
@@ -65,15 +64,22 @@ func makeConn(l *Layer, st stream, remote netip.AddrPort, id uint64) *conn {
 
 // attach gives the connection its socket.
 func (c *conn) attach(nc net.Conn) {
-	local, _ := addrPort(nc.LocalAddr())
 	c.mu.Lock()
 	c.nc = nc
-	c.flow = Flow{Protocol: c.stream.protocol(), Local: local, Remote: c.remote, ConnID: c.id}
 	closed := c.closed
 	c.mu.Unlock()
 	if closed {
-		nc.Close()
+		abort(nc)
 	}
+}
+
+// abort closes a socket without a word to the peer: crypto/tls would say goodbye first, and wait for a
+// peer that does not read.
+func abort(nc net.Conn) {
+	if t, ok := nc.(interface{ NetConn() net.Conn }); ok {
+		nc = t.NetConn()
+	}
+	nc.Close()
 }
 
 // put queues a message. If it returns an error the message will not be reported on.
@@ -98,30 +104,39 @@ func (c *conn) nudge() {
 	}
 }
 
-// take waits for the next message to write; false when the connection is over.
-func (c *conn) take() (outgoing, bool) {
+// take waits for the next message or ping to write; an error when the connection is over.
+func (c *conn) take() (outgoing, error) {
 	for {
 		c.mu.Lock()
 		if c.closed {
 			c.mu.Unlock()
-			return outgoing{}, false
+			return outgoing{}, ErrFlowGone
 		}
 		if len(c.queue) > 0 {
 			o := c.queue[0]
 			c.queue[0] = outgoing{}
 			c.queue = c.queue[1:]
 			c.mu.Unlock()
-			return o, true
+			return o, nil
 		}
 		if c.ending {
 			c.mu.Unlock()
-			return outgoing{}, false
+			return outgoing{}, ErrFlowGone
 		}
 		c.mu.Unlock()
 		select {
 		case <-c.wake:
 		case <-c.ctx.Done():
-			return outgoing{}, false
+			return outgoing{}, ErrFlowGone
+		case <-c.pulse.due():
+			send, err := c.pulse.beat()
+			if err != nil {
+				c.layer.stats.PongsMissed.Add(1)
+				return outgoing{}, fmt.Errorf("%w: %w", err, ErrFlowGone)
+			}
+			if send {
+				return outgoing{encode: func(*conn) []byte { return []byte(ping) }}, nil
+			}
 		}
 	}
 }
@@ -134,7 +149,7 @@ func (c *conn) close() {
 	c.mu.Unlock()
 	c.cancel()
 	if nc != nil {
-		nc.Close()
+		abort(nc)
 	}
 }
 
@@ -149,6 +164,9 @@ func (c *conn) finish() {
 // serve opens the connection if need be, then writes until the end.
 func (c *conn) serve() {
 	err := c.run()
+	if t, ok := c.nc.(*tls.Conn); ok && c.isEnding() {
+		t.CloseWrite() // close_notify, which a peer may mistake the absence of for an attack
+	}
 	c.close()
 	c.layer.conns.remove(c, &c.layer.stats)
 	c.mu.Lock()
@@ -166,39 +184,65 @@ func (c *conn) serve() {
 
 // run returns why the connection ended.
 func (c *conn) run() error {
-	if c.nc == nil { // only this goroutine sets it then
-		ctx, cancel := context.WithTimeout(c.ctx, c.limit)
-		nc, err := c.stream.dial(ctx, c.layer.cfg.Network, c.remote)
-		cancel()
-		if err != nil {
-			return fmt.Errorf("connecting to %s %s: %w", c.stream.protocol(), c.remote, err)
-		}
-		c.attach(nc)
+	if err := c.open(); err != nil {
+		return err
 	}
 	if !c.layer.goes(c.read) {
 		return ErrClosed
 	}
-	gone := fmt.Errorf("connection to %s %s ended: %w", c.stream.protocol(), c.remote, ErrFlowGone)
+	if !c.accepted {
+		c.pulse.start(c.layer.cfg.PingInterval)
+		defer c.pulse.stop()
+	}
 	for {
-		o, ok := c.take()
-		if !ok {
-			return gone
+		o, err := c.take()
+		if err != nil {
+			return fmt.Errorf("connection to %s %s ended: %w", c.to.protocol, c.to.addr, err)
 		}
 		raw := o.encode(c)
 		c.nc.SetWriteDeadline(time.Now().Add(c.layer.cfg.WriteTimeout))
 		if _, err := c.nc.Write(raw); err != nil {
 			c.layer.stats.SendErrors.Add(1)
-			err = fmt.Errorf("sending to %s %s: %w", c.stream.protocol(), c.remote, err)
-			o.tell(Sent{Flow: c.flow, Raw: raw, Err: err})
+			err = fmt.Errorf("sending to %s %s: %w", c.to.protocol, c.to.addr, err)
+			o.tell(Sent{Flow: c.flow, Raw: raw, Peer: c.peer, Err: err})
 			return err
 		}
 		c.last.Store(time.Now().UnixNano())
-		if len(raw) > len(pong) {
+		if len(raw) > len(ping) {
 			c.layer.sent(raw, c.flow)
 			c.layer.conns.used(c)
 		}
-		o.tell(Sent{Flow: c.flow, Raw: raw})
+		o.tell(Sent{Flow: c.flow, Raw: raw, Peer: c.peer})
 	}
+}
+
+// open gets the connection to where SIP can be spoken.
+func (c *conn) open() error {
+	ctx, cancel := context.WithTimeout(c.ctx, c.limit)
+	defer cancel()
+	if c.nc == nil { // only this goroutine sets it then
+		nc, err := c.stream.dial(ctx, c.layer.cfg.Network, c.to)
+		if err != nil {
+			return fmt.Errorf("connecting to %s %s: %w", c.to.protocol, c.to.addr, err)
+		}
+		c.attach(nc)
+	}
+	who, err := c.stream.greet(ctx, c.nc, c.to, c.accepted)
+	if err != nil {
+		return fmt.Errorf("connecting to %s %s: %w", c.to.protocol, c.to.addr, err)
+	}
+	local, _ := addrPort(c.nc.LocalAddr())
+	c.mu.Lock()
+	c.flow = Flow{Protocol: c.to.protocol, Local: local, Remote: c.to.addr, ConnID: c.id}
+	c.peer = who
+	c.mu.Unlock()
+	return nil
+}
+
+func (c *conn) isEnding() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.ending && !c.closed
 }
 
 func (o outgoing) tell(s Sent) {
@@ -206,8 +250,6 @@ func (o outgoing) tell(s Sent) {
 		o.report(s)
 	}
 }
-
-const pong = "\r\n" // RFC 5626 s3.5.1
 
 // read is the connection's second goroutine.
 func (c *conn) read() {
@@ -235,15 +277,22 @@ func (c *conn) readAll() (flush bool) {
 		c.nc.SetReadDeadline(deadline)
 		n, err := c.nc.Read(f.space())
 		f.added(n)
+		if n > 0 {
+			c.pulse.heard.Store(time.Now().UnixNano())
+		}
 		for n > 0 {
 			kind, raw, ferr := f.next()
 			if ferr != nil {
 				c.layer.stats.Junk.Add(1)
 				c.layer.cfg.Log.Info("closing a connection", "flow", c.flow, "err", ferr)
 				// RFC 4475 s3.1.2.3: nothing behind it can be read, but it may be answered.
-				return raw != nil && c.layer.receive(raw, c.flow)
+				return raw != nil && c.layer.receive(raw, c.flow, c.peer)
 			}
 			if kind == frameNone {
+				if c.pulse.awaiting.Load() && f.pong() {
+					c.pulse.awaiting.Store(false)
+					c.pulse.ponged.Store(true)
+				}
 				break
 			}
 			c.last.Store(time.Now().UnixNano())
@@ -254,7 +303,7 @@ func (c *conn) readAll() (flush bool) {
 				c.put(outgoing{encode: func(*conn) []byte { return []byte(pong) }})
 				continue
 			}
-			if !c.layer.receive(raw, c.flow) {
+			if !c.layer.receive(raw, c.flow, c.peer) {
 				return false // not SIP: there is no telling what else it is
 			}
 			c.layer.conns.used(c)

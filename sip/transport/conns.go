@@ -17,10 +17,24 @@ type conns struct {
 	proven *list.List
 }
 
-// peer is a remote address by one protocol.
+// peer is a remote address by one protocol, and for TLS whom we take it for: a connection verified for one
+// name is not used for another that lives at the same address, nor one opened with Prefer for
+// a request that is Strict.
 type peer struct {
 	protocol Protocol
 	addr     netip.AddrPort
+	name     string
+	verify   Verify
+}
+
+func peerAt(to Destination) peer {
+	p := peer{protocol: to.Protocol, addr: unmap(to.Addr)}
+	if p.protocol == TLS {
+		if p.name, p.verify = serverName(to.Name), max(to.Verify, Strict); p.name == "" {
+			p.name = p.addr.Addr().String()
+		}
+	}
+	return p
 }
 
 func (t *conns) init() {
@@ -115,8 +129,8 @@ func (t *conns) remove(c *conn, stats *Stats) {
 
 func (t *conns) leave(c *conn) {
 	delete(t.byID, c.id)
-	if p := (peer{c.stream.protocol(), c.remote}); t.byPeer[p] == c {
-		delete(t.byPeer, p)
+	if t.byPeer[c.to] == c {
+		delete(t.byPeer, c.to)
 	}
 	if c.proven {
 		t.proven.Remove(c.place)

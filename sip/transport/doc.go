@@ -46,8 +46,23 @@
 // go first. A message has MaxMessage bytes and MessageTimeout to arrive; a peer
 // that does not read is cut off after WriteTimeout.
 //
+// # TLS
+//
+// TLS is one more stream (tls.go), from 1.2 on. Its rule is L1: an expired certificate may not stop a call.
+//
+//	our certificate expired            served, and told of (Trouble) every hour
+//	our certificate cannot be read     the last good one is served; with none handshakes fail until there is one
+//	the peer we call has a wrong one   Strict: no connection. Prefer: connected; Sent.Peer says what is wrong
+//	the peer that calls has a wrong one  in, without Peer.Names; Listen.RequireClient: turned away
+//
+// Whom a certificate is for is decided by RFC 5922: its sip URIs and DNS names, no wildcards. A connection is
+// used again only for the name, and the strictness, it was opened with.
+//
+// With PingInterval the connections we opened are kept alive by RFC 5626, and one that has answered pings before
+// and stops to is closed, so that its flow fails before a call needs it.
+//
 // # More transports
 //
-// UDP and TCP are here. A connection-oriented transport is a value of the
-// unexported interface stream (dial, listen) in a file of its own; see tcp.go.
+// A connection-oriented transport is a value of the unexported interface stream (dial, listen, greet) in a file of
+// its own; see tcp.go. WebSocket will be one.
 package transport

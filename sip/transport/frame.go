@@ -54,6 +54,16 @@ func (f *framer) added(n int) { f.buf = f.buf[:len(f.buf)+n] }
 // partial says whether a message has begun and not ended.
 func (f *framer) partial() bool { return len(f.buf) > f.done }
 
+// pong takes one CRLF with nothing behind it for the answer to a ping (RFC 5626 s3.5.1). It could be half a
+// ping; which is for the caller to tell, who knows whether an answer is awaited.
+func (f *framer) pong() bool {
+	if f.crlf != 1 || f.partial() {
+		return false
+	}
+	f.crlf = 0
+	return true
+}
+
 // next takes one thing off the front. A message aliases the buffer and is good until space is
 // called. After an error the stream cannot be read on; with errUnframeable the
 // head that was understood is returned, so that it can be answered.

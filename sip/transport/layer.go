@@ -27,6 +27,9 @@ type Listen struct {
 	Addr     string // "192.0.2.1:5060", "[2001:db8::1]:5060", "0.0.0.0:5060"; an empty host is 0.0.0.0
 	// Advertise is the host or host:port that peers reach it by, where that is not Addr (behind a NAT, or a name).
 	Advertise string
+	// RequireClient turns away who has no certificate of TLSConfig.ClientCA's. Without it
+	// such a peer is let in and has no Peer.Names. TLS only.
+	RequireClient bool
 }
 
 // Config of a Layer. The zero value listens nowhere and can still call out by TCP.
@@ -35,14 +38,18 @@ type Config struct {
 	Network  Network // nil: the operating system's
 	Observer Observer
 	Log      *slog.Logger // nil: silent
+	TLS      TLSConfig
 
 	MaxMessage     int           // bytes of one message; 64 KiB
 	MaxConns       int           // 10,000
 	IdleTimeout    time.Duration // of a connection; 10 min: RFC 5626 clients ping every 2 min at most
 	MessageTimeout time.Duration // from the first byte of a message to its last; 30 s
-	ConnectTimeout time.Duration // 5 s
+	ConnectTimeout time.Duration // 5 s, with the TLS handshake, which accepted connections have as long for
 	UpgradeTimeout time.Duration // to connect for a request over 1300 bytes before UDP is used; 1 s
 	WriteTimeout   time.Duration // 10 s
+	// PingInterval is the longest time between the pings that keep a connection we opened alive (RFC 5626 s3.5.1); 0 for
+	// none. 2 min is what the RFC has for TCP.
+	PingInterval time.Duration
 }
 
 func (c *Config) defaults() {
@@ -75,6 +82,7 @@ func (c *Config) defaults() {
 type Inbound struct {
 	Message sip.Message // *sip.Request or *sip.Response
 	Flow    Flow
+	Peer    *Peer // who the other end of a TLS connection is; nil for other transports
 	Faults  []Fault
 	At      time.Time
 }
@@ -101,6 +109,8 @@ type Layer struct {
 	conns   conns
 	memory  memory
 
+	security *security
+
 	mu     sync.Mutex // guards closed and adding to wg
 	closed bool
 }
@@ -111,6 +121,7 @@ func New(cfg Config) *Layer {
 	l := &Layer{cfg: cfg}
 	l.ctx, l.cancel = context.WithCancel(context.Background())
 	l.conns.init()
+	l.security = newSecurity(l)
 	return l
 }
 
@@ -153,11 +164,11 @@ func (l *Layer) open(ctx context.Context, spec Listen) error {
 		l.udp = append(l.udp, s)
 		return nil
 	}
-	st, err := streamOf(spec.Protocol)
+	st, err := l.streamOf(spec.Protocol)
 	if err != nil {
 		return err
 	}
-	nl, err := st.listen(ctx, l.cfg.Network, addr)
+	nl, err := st.listen(ctx, l.cfg.Network, addr, spec)
 	if err != nil {
 		return err
 	}
@@ -218,7 +229,7 @@ func (l *Layer) Listening(p Protocol) []netip.AddrPort {
 }
 
 // receive parses one message and hands it up. False means that the sender does not speak SIP.
-func (l *Layer) receive(raw []byte, flow Flow) bool {
+func (l *Layer) receive(raw []byte, flow Flow, from *Peer) bool {
 	now := time.Now()
 	msg, faults, err := Parse(raw)
 	if err != nil {
@@ -245,7 +256,7 @@ func (l *Layer) receive(raw []byte, flow Flow) bool {
 	}
 	msg.SetTransport(flow.Protocol.String())
 	msg.SetSource(flow.Remote.String())
-	l.sink.Receive(Inbound{Message: msg, Flow: flow, Faults: faults, At: now})
+	l.sink.Receive(Inbound{Message: msg, Flow: flow, Peer: from, Faults: faults, At: now})
 	return true
 }
 

@@ -165,7 +165,7 @@ func TestRequestByUDP(t *testing.T) {
 		{"behind a NAT: the advertised host and port", usIP + ":5060", "gw.example:5062", "SIP/2.0/UDP gw.example:5062;branch=z9hG4bKx;rport"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			onRig(t, Config{Listen: []Listen{{UDP, row.listen, row.advertise}}}, func(r *rig) {
+			onRig(t, Config{Listen: []Listen{{Protocol: UDP, Addr: row.listen, Advertise: row.advertise}}}, func(r *rig) {
 				c := r.listenUDP()
 				var sent Sent
 				req := invite(10)
@@ -623,7 +623,7 @@ func TestNothingIsKeptPerSource(t *testing.T) {
 	before := heap()
 	for i := range uint32(200_000) {
 		a := netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)})
-		l.receive(raw, Flow{Protocol: UDP, Remote: netip.AddrPortFrom(a, 5060)})
+		l.receive(raw, Flow{Protocol: UDP, Remote: netip.AddrPortFrom(a, 5060)}, nil)
 	}
 	if grown := heap() - before; grown > 1<<20 {
 		t.Errorf("200,000 sources left %d bytes", grown)
@@ -645,12 +645,12 @@ func TestLoopback(t *testing.T) {
 			t.Run(host+" "+p.String(), func(t *testing.T) {
 				got := make(chan Inbound, 2)
 				open := func(answer bool) *Layer {
-					l := New(Config{Listen: []Listen{{p, host + ":0", ""}}})
+					l := New(Config{Listen: []Listen{{Protocol: p, Addr: host + ":0"}}})
 					err := l.Start(t.Context(), sinkFunc(func(in Inbound) {
+						got <- in
 						if answer {
 							l.SendResponse(sip.NewResponseFromRequest(request(in.Message), 200, "OK", nil), in.Flow, nil)
 						}
-						got <- in
 					}))
 					if err != nil {
 						t.Fatal(err)
@@ -681,7 +681,7 @@ func TestStartFailsWhole(t *testing.T) {
 		n := memnet.New()
 		defer n.Close()
 		h := n.Host(usIP)
-		l := New(Config{Network: h, Listen: []Listen{{UDP, usIP + ":5060", ""}, {UDP, "192.0.2.77:5060", ""}}})
+		l := New(Config{Network: h, Listen: []Listen{{Protocol: UDP, Addr: usIP + ":5060"}, {Protocol: UDP, Addr: "192.0.2.77:5060"}}})
 		if err := l.Start(t.Context(), discard{}); !errors.Is(err, syscall.EADDRNOTAVAIL) {
 			t.Errorf("start: %v", err)
 		}

@@ -14,6 +14,7 @@ type Protocol uint8
 const (
 	UDP Protocol = iota + 1
 	TCP
+	TLS // over TCP
 )
 
 // ErrProtocol says that a transport is not (yet) spoken here.
@@ -26,6 +27,8 @@ func ParseProtocol(s string) (Protocol, error) {
 		return UDP, nil
 	case "tcp":
 		return TCP, nil
+	case "tls":
+		return TLS, nil
 	}
 	return 0, fmt.Errorf("transport %q: %w", s, ErrProtocol)
 }
@@ -37,6 +40,8 @@ func (p Protocol) String() string {
 		return "UDP"
 	case TCP:
 		return "TCP"
+	case TLS:
+		return "TLS"
 	}
 	return fmt.Sprintf("Protocol(%d)", uint8(p))
 }
@@ -45,7 +50,12 @@ func (p Protocol) String() string {
 func (p Protocol) Reliable() bool { return p != UDP }
 
 // DefaultPort is the port of RFC 3261 s19.1.2 for a URI or Via without one.
-func (p Protocol) DefaultPort() uint16 { return 5060 }
+func (p Protocol) DefaultPort() uint16 {
+	if p == TLS {
+		return 5061
+	}
+	return 5060
+}
 
 // Flow is where a message came from and a way back: a UDP socket and a remote address, or
 // one connection (RFC 5626 s3.1). Flows are comparable; the zero Flow is none.
@@ -102,6 +112,10 @@ type Destination struct {
 	Addr     netip.AddrPort
 	Flow     Flow           // if set, the request goes over it or not at all
 	Local    netip.AddrPort // UDP: the socket to send from; unset lets the route decide
+	// Name is whom the certificate has to be for (RFC 5922 s4: the domain that was looked up, not what DNS made of it),
+	// and Verify what happens if it is not. TLS only; without a Name it is the address.
+	Name   string
+	Verify Verify
 }
 
 // To is the destination at an address.

@@ -19,6 +19,7 @@ const datagramLimit = 1300
 type Sent struct {
 	Flow Flow
 	Raw  []byte // as written; not to be changed
+	Peer *Peer  // who the other end of a TLS connection is; with Prefer look at its Problem
 	Err  error
 }
 
@@ -125,22 +126,36 @@ func (l *Layer) SendRaw(raw []byte, on Flow, fallback netip.AddrPort, report Rep
 		report.tell(Sent{Flow: on, Raw: raw, Err: fmt.Errorf("sending over %s: %w", on, ErrFlowGone)})
 		return
 	}
-	l.connect(To(on.Protocol, fallback), l.cfg.ConnectTimeout, o)
+	to := To(on.Protocol, fallback)
+	if to.Protocol == TLS {
+		to.Name = viaHost(raw)
+	}
+	l.connect(to, l.cfg.ConnectTimeout, o)
+}
+
+// viaHost is the sent-by host of the top Via in what encode wrote: for a TLS connection that replaces a dead
+// one, the name its certificate has to be for.
+func viaHost(raw []byte) string {
+	msg, _, err := Parse(raw)
+	if err != nil || msg.Via() == nil {
+		return ""
+	}
+	return msg.Via().Host
 }
 
 // connect queues o for the open connection to a destination, or a new one.
 func (l *Layer) connect(to Destination, limit time.Duration, o outgoing) {
-	st, err := streamOf(to.Protocol)
+	st, err := l.streamOf(to.Protocol)
 	if err != nil {
 		o.tell(Sent{Err: fmt.Errorf("sending to %s: %w", to, err)})
 		return
 	}
-	remote := unmap(to.Addr)
+	p := peerAt(to)
 	// Twice: the connection found may have ended between being found and being used.
 	for range 2 {
 		id := l.conns.nextID()
-		c, isNew := l.conns.opened(peer{to.Protocol, remote}, l.cfg.MaxConns, &l.stats, func() *conn {
-			c := makeConn(l, st, remote, id)
+		c, isNew := l.conns.opened(p, l.cfg.MaxConns, &l.stats, func() *conn {
+			c := makeConn(l, st, p, id)
 			c.limit = limit
 			return c
 		})

@@ -19,6 +19,10 @@ type Stats struct {
 	Opened     atomic.Uint64 // connections, either way
 	Evicted    atomic.Uint64 // connections closed because of MaxConns
 	Open       atomic.Int64  // connections now
+
+	HandshakeErrors atomic.Uint64 // TLS connections that came to nothing
+	Unverified      atomic.Uint64 // those used although the peer's certificate was wrong
+	PongsMissed     atomic.Uint64 // connections closed because a ping was not answered
 }
 
 // Direction of an observed message.

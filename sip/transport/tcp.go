@@ -9,18 +9,23 @@ import (
 	"time"
 )
 
-// stream is a connection-oriented transport: how to listen and how to dial. Framing is by Content-Length;
+// stream is a connection-oriented transport: how to listen and how to dial, and what both ends do before the
+// first byte of SIP (greet; in a goroutine of the connection's own, so that a slow
+// peer delays nobody). Framing is by Content-Length;
 // a WebSocket's stream hands out a net.Conn whose Read yields messages and whose Write makes one frame.
 type stream interface {
 	protocol() Protocol
-	listen(ctx context.Context, n Network, addr netip.AddrPort) (net.Listener, error)
-	dial(ctx context.Context, n Network, addr netip.AddrPort) (net.Conn, error)
+	listen(ctx context.Context, n Network, addr netip.AddrPort, spec Listen) (net.Listener, error)
+	dial(ctx context.Context, n Network, to peer) (net.Conn, error)
+	greet(ctx context.Context, nc net.Conn, to peer, accepted bool) (*Peer, error)
 }
 
-func streamOf(p Protocol) (stream, error) {
+func (l *Layer) streamOf(p Protocol) (stream, error) {
 	switch p {
 	case TCP:
 		return tcp{}, nil
+	case TLS:
+		return secure{l.security}, nil
 	}
 	return nil, fmt.Errorf("%s: %w", p, ErrProtocol)
 }
@@ -29,13 +34,15 @@ type tcp struct{}
 
 func (tcp) protocol() Protocol { return TCP }
 
-func (tcp) listen(ctx context.Context, n Network, addr netip.AddrPort) (net.Listener, error) {
+func (tcp) listen(ctx context.Context, n Network, addr netip.AddrPort, _ Listen) (net.Listener, error) {
 	return n.Listen(ctx, family("tcp", addr.Addr()), addr.String())
 }
 
-func (tcp) dial(ctx context.Context, n Network, addr netip.AddrPort) (net.Conn, error) {
-	return n.DialContext(ctx, family("tcp", addr.Addr()), addr.String())
+func (tcp) dial(ctx context.Context, n Network, to peer) (net.Conn, error) {
+	return n.DialContext(ctx, family("tcp", to.addr.Addr()), to.addr.String())
 }
+
+func (tcp) greet(context.Context, net.Conn, peer, bool) (*Peer, error) { return nil, nil }
 
 // listener accepts connections.
 type listener struct {
@@ -72,7 +79,8 @@ func (l *Layer) adopt(nc net.Conn, st stream) {
 		nc.Close()
 		return
 	}
-	c := newConn(l, st, remote)
+	c := makeConn(l, st, peer{protocol: st.protocol(), addr: remote}, l.conns.nextID())
+	c.accepted = true
 	c.attach(nc)
 	l.conns.add(c, l.cfg.MaxConns, &l.stats)
 	if !l.goes(c.serve) {

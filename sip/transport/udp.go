@@ -65,7 +65,7 @@ func (s *socket) read() {
 			s.layer.stats.Keepalives.Add(1)
 			continue
 		}
-		s.layer.receive(raw, Flow{Protocol: UDP, Local: s.local, Remote: unmap(from)})
+		s.layer.receive(raw, Flow{Protocol: UDP, Local: s.local, Remote: unmap(from)}, nil)
 	}
 }
 
