@@ -110,7 +110,7 @@ func boundaryOf(p gateway.Part) string {
 func split(body []byte, boundary string, depth int) []gateway.Part {
 	var ps []gateway.Part
 	start, _, last := delimiter(body, boundary, 0)
-	for start >= 0 && !last && len(ps) < maxParts {
+	for start >= 0 && start < len(body) && !last && len(ps) < maxParts {
 		next, begin, end := delimiter(body, boundary, start)
 		content := body[start:]
 		if next >= 0 {
@@ -131,10 +131,10 @@ func split(body []byte, boundary string, depth int) []gateway.Part {
 // that goes on after the boundary belongs to a boundary that begins alike.
 func delimiter(body []byte, boundary string, from int) (after, begin int, last bool) {
 	for at := from; at < len(body); {
-		line, _, ended := bytes.Cut(body[at:], []byte("\n"))
+		line, _, _ := bytes.Cut(body[at:], []byte("\n"))
 		if rest, ok := bytes.CutPrefix(line, []byte("--"+boundary)); ok {
 			rest, last = bytes.CutPrefix(rest, []byte("--"))
-			if len(bytes.TrimRight(rest, " \t\r")) == 0 && (ended || last) {
+			if len(bytes.TrimRight(rest, " \t\r")) == 0 {
 				return min(at+len(line)+1, len(body)), at, last
 			}
 		}

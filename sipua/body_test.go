@@ -1,6 +1,7 @@
 package sipua
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -38,6 +39,7 @@ func TestParts(t *testing.T) {
 			crlf("--b1\nContent-Type: text/plain\n\n--b12\n--b1x--\n --b1\n--b1--"), "", []gateway.Part{{ContentType: "text/plain", Content: []byte("--b12\r\n--b1x--\r\n --b1")}}},
 		{"white space after the boundary", "multipart/mixed; boundary=b1", crlf("--b1 \t\nContent-Type: text/plain\n\nx\n--b1--  \n"), "", []gateway.Part{{ContentType: "text/plain", Content: []byte("x")}}},
 		{"not ended", "multipart/mixed; boundary=b1", crlf("--b1\nContent-Type: application/sdp\n\nv=0\n"), sdp, nil},
+		{"the last delimiter is cut off", "multipart/mixed; boundary=b1", crlf("--b1\nContent-Type: text/plain\n\nx\n--b1"), "", []gateway.Part{{ContentType: "text/plain", Content: []byte("x")}}},
 		{"quoted boundary with blanks", `multipart/mixed; boundary="a b"`, crlf("--a b\nContent-Type: application/sdp\n\nv=0\n--a b--"), sdp, nil},
 		{"a boundary that should have been quoted", "multipart/mixed;boundary=a/b", crlf("--a/b\nContent-Type: application/sdp\n\nv=0\n--a/b--"), sdp, nil},
 		{"no boundary: the first line tells", "multipart/mixed", crlf("--zz\nContent-Type: application/sdp\n\nv=0\n--zz--"), sdp, nil},
@@ -72,6 +74,20 @@ func TestPartsAreBounded(t *testing.T) {
 	flood := strings.Repeat("--b\r\n\r\nx\r\n", 10000)
 	if n := len(received(t, dialled911, flood, "Content-Type: multipart/mixed;boundary=b").Parts); n != maxParts {
 		t.Errorf("%d parts", n)
+	}
+}
+
+func TestPartsAreOpenedOnlySoDeep(t *testing.T) {
+	text := "x"
+	for i := maxDepth + 2; i > 0; i-- {
+		text = fmt.Sprintf("--b%d\r\nContent-Type: multipart/mixed; boundary=b%d\r\n\r\n%s\r\n--b%d--", i, i+1, text, i)
+	}
+	depth := 0
+	for ps := received(t, dialled911, text, "Content-Type: multipart/mixed;boundary=b1").Parts; len(ps) > 0; ps = ps[0].Inside {
+		depth++
+	}
+	if depth != maxDepth {
+		t.Errorf("opened %d deep", depth)
 	}
 }
 

@@ -180,8 +180,29 @@ func TestDelayedOffer(t *testing.T) {
 		if l.sdps[0] != offer {
 			t.Errorf("answer %q", l.sdps[0])
 		}
+		p.say(p.inside("UPDATE", ok, offer, "CSeq: 3 UPDATE")) // after it
+		p.next("SIP/2.0 200")
 		p.say(p.inside("BYE", ok, "", "CSeq: 9 BYE"))
 		p.next("SIP/2.0 200")
+	})
+}
+
+func TestDelayedOfferWithoutACK(t *testing.T) {
+	onRig(t, func(r *rig) {
+		p := r.peer(phoneIP)
+		p.say(p.request("INVITE", dialled911, ""))
+		c, l := r.arrived(1).caller, &log{}
+		c.ReportTo(l)
+		c.Answer(answer)
+		ok := p.next("SIP/2.0 200")
+		r.wait(time.Minute)
+		p.story()
+		// The answer never came; the caller may offer something itself now.
+		p.say(p.inside("UPDATE", ok, offer))
+		p.next("SIP/2.0 200")
+		p.say(p.inside("BYE", ok, "", "CSeq: 3 BYE"))
+		p.next("SIP/2.0 200")
+		l.want(t, "hung-up caller")
 	})
 }
 

@@ -29,7 +29,6 @@ type outLeg struct {
 	tx         *transaction.Client
 	sent       int     // INVITEs
 	dialog     *dialog // of the first 2xx
-	heard      bool    // a response to this INVITE, of whatever kind
 	redirected bool
 	longer     bool // 422 was answered
 	unwanted   bool
@@ -134,7 +133,7 @@ func (l *outLeg) send(to transport.Destination) {
 		l.fail(487, "cancelled before it was sent")
 		return
 	}
-	l.attempt.to, l.tx, l.heard = to, nil, false
+	l.attempt.to, l.tx = to, nil
 	l.sent++
 	a, nth := l.attempt, l.sent
 	l.mu.Unlock()
@@ -165,10 +164,6 @@ func (l *outLeg) send(to transport.Destination) {
 
 // happened takes what the transaction tells, in its order.
 func (l *outLeg) happened(e transaction.Event) {
-	l.mu.Lock()
-	heard := l.heard
-	l.heard = heard || e.Response != nil
-	l.mu.Unlock()
 	switch e.Kind {
 	case transaction.Provisional:
 		l.provisional(e.Response)
@@ -177,7 +172,7 @@ func (l *outLeg) happened(e transaction.Event) {
 	case transaction.Failure:
 		l.refused(e.Response)
 	case transaction.TimedOut:
-		if heard || !l.another() {
+		if !l.another() {
 			l.fail(408, "no response")
 		}
 	case transaction.Broken:

@@ -1,11 +1,15 @@
 package sipua
 
 import (
+	"context"
 	"net"
+	"net/netip"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/emiago/sipgo/sip"
 
 	"github.com/tocsin-sip/tocsin/call"
 	"github.com/tocsin-sip/tocsin/gateway"
@@ -528,6 +532,19 @@ func TestLegOverAFlow(t *testing.T) {
 			l.want(t, "answered psap 200 sdp")
 		})
 	})
+	t.Run("it ends before any response: failed at once", func(t *testing.T) {
+		onRig(t, func(r *rig) {
+			c, flow := connect(r)
+			l := &log{}
+			r.ua.Dial(out(flow), l)
+			synctest.Wait()
+			read(c)
+			c.Close()
+			if got := l.story(); !strings.HasPrefix(got, "failed psap (") {
+				t.Errorf("told %s", got)
+			}
+		})
+	})
 	t.Run("it was gone: failed at once, so that somebody else is rung", func(t *testing.T) {
 		onRig(t, func(r *rig) {
 			c, flow := connect(r)
@@ -548,6 +565,65 @@ func read(c net.Conn) string {
 	b := make([]byte, 1<<16)
 	n, _ := c.Read(b)
 	return string(b[:n])
+}
+
+// slowNames is a name server that takes its time.
+type slowNames struct{ Resolver }
+
+func (s slowNames) Resolve(ctx context.Context, uri sip.Uri) ([]transport.Destination, error) {
+	select {
+	case <-time.After(time.Second):
+		return s.Resolver.Resolve(ctx, uri)
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+func TestCancelledWhileTheNameIsLookedUp(t *testing.T) {
+	onRig(t, func(r *rig) {
+		p, l := r.peer(psapIP), &log{}
+		leg := r.ua.Dial(to911("sip:"+psapIP), l)
+		r.wait(100 * time.Millisecond)
+		leg.Cancel("the caller hung up")
+		r.wait(2 * time.Second)
+		p.silent()
+		l.want(t, "failed psap 487 (cancelled before it was sent)")
+	}, func(c *Config) { c.Resolver = slowNames{c.Resolver} })
+}
+
+func TestByeWaitsForTheACK(t *testing.T) {
+	// Both wait for a name server, on which no order depends.
+	onRig(t, func(r *rig) {
+		p, l := r.peer(psapIP), &log{}
+		leg := r.ua.Dial(to911("sip:"+psapIP), l)
+		r.wait(time.Second)
+		p.say(reply(p.next("INVITE"), 200, "b1", answer, psapContact))
+		l.want(t, "answered psap 200 sdp")
+		leg.Hangup("")
+		r.wait(3 * time.Second)
+		p.next("ACK")
+		p.say(reply(p.next("BYE"), 200, "", ""))
+	}, func(c *Config) { c.Resolver = slowNames{c.Resolver} })
+}
+
+func TestSilenceIsCountedOncePerInvite(t *testing.T) {
+	onRig(t, func(r *rig) {
+		p, leg, _, invite := r.dialled()
+		second := r.ua.Dial(to911("sip:"+psapIP), &log{})
+		other := p.next("INVITE")
+		p.say(reply(invite, 100, "", ""))
+		p.say(reply(invite, 180, "b1", ""))
+		r.ua.mu.Lock()
+		n := r.ua.silent[netip.MustParseAddrPort(psapIP+":5060")]
+		r.ua.mu.Unlock()
+		if n != 1 {
+			t.Errorf("%d INVITEs without response, want the second one", n)
+		}
+		p.say(reply(invite, 486, "b1", ""))
+		p.say(reply(other, 486, "b1", ""))
+		leg.Cancel("")
+		second.Cancel("")
+	})
 }
 
 func TestClosing(t *testing.T) {
