@@ -29,7 +29,7 @@ func run(m *testing.M) int {
 	}
 	defer os.RemoveAll(dir)
 	tocsin = filepath.Join(dir, "tocsin")
-	build := exec.Command("go", "build", "-o", tocsin, "../cmd/tocsin")
+	build := exec.Command("go", "build", "-buildvcs=false", "-o", tocsin, "../cmd/tocsin")
 	if out, err := build.CombinedOutput(); err != nil {
 		fmt.Fprintf(os.Stderr, "building tocsin: %v\n%s", err, out)
 		return 1

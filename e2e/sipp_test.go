@@ -117,12 +117,7 @@ var stamp = regexp.MustCompile(`(?m)^-{40,} .*\n(?:UDP|TCP) message (received|se
 
 // received are the messages that came to it, of one method or one status ("200"). The
 // same bytes again are a retransmission, and left out.
-func (s *sipp) received(what string) []message { return s.seen("received", what) }
-
-// sent are those it sent.
-func (s *sipp) sent(what string) []message { return s.seen("sent", what) }
-
-func (s *sipp) seen(direction, what string) []message {
+func (s *sipp) received(what string) []message {
 	s.t.Helper()
 	b, err := os.ReadFile(s.messages)
 	if err != nil {
@@ -148,7 +143,7 @@ func (s *sipp) seen(direction, what string) []message {
 		if err != nil {
 			s.t.Fatalf("%s: %v in\n%s", s.name, err, raw)
 		}
-		if way == direction && read.is(what) && !before[raw] {
+		if way == "received" && read.is(what) && !before[raw] {
 			before[raw] = true
 			ms = append(ms, read)
 		}
