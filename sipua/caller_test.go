@@ -177,8 +177,8 @@ func TestDelayedOffer(t *testing.T) {
 		p.say(p.inside("ACK", ok, offer, "CSeq: 1 ACK"))
 		p.say(p.inside("ACK", ok, offer, "CSeq: 1 ACK")) // repeated
 		l.want(t, "answered caller sdp")
-		if l.sdps[0] != offer {
-			t.Errorf("answer %q", l.sdps[0])
+		if l.described()[0] != offer {
+			t.Errorf("answer %q", l.described()[0])
 		}
 		p.say(p.inside("UPDATE", ok, offer, "CSeq: 3 UPDATE")) // after it
 		p.next("SIP/2.0 200")

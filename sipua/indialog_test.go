@@ -54,8 +54,8 @@ func TestInsideADialog(t *testing.T) {
 					t.Error("s21.4.6: no Allow")
 				}
 				l.want(t, tc.told)
-				if tc.offered == "-" && len(l.offers) > 0 || tc.offered != "-" && (len(l.offers) != 1 || l.offers[0] != tc.offered) {
-					t.Errorf("the call was asked to answer %q, want %q", l.offers, tc.offered)
+				if tc.offered == "-" && len(l.asked()) > 0 || tc.offered != "-" && (len(l.asked()) != 1 || l.asked()[0] != tc.offered) {
+					t.Errorf("the call was asked to answer %q, want %q", l.asked(), tc.offered)
 				}
 				if tc.method == "INVITE" {
 					r.wait(600 * time.Millisecond)
@@ -136,7 +136,7 @@ func TestInsideAnEarlyDialog(t *testing.T) {
 				if tc.want == "500" && value(res, "Retry-After") == "" {
 					t.Error("no Retry-After")
 				}
-				if len(l.offers) != 0 {
+				if len(l.asked()) != 0 {
 					t.Error("the call was asked")
 				}
 				if tc.method == "INVITE" {

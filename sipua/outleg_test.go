@@ -404,7 +404,7 @@ func TestSeveralAddresses(t *testing.T) {
 		onRig(t, func(r *rig) {
 			l, _ := dial(r, "sip:psap.example.net;transport=tcp")
 			r.wait(time.Second)
-			if got := l.story(); !strings.HasPrefix(got, "failed psap (") || l.ends != 1 {
+			if got := l.story(); !strings.HasPrefix(got, "failed psap (") || l.ended() != 1 {
 				t.Errorf("told %s", got)
 			}
 		})
@@ -434,7 +434,7 @@ func TestSeveralAddresses(t *testing.T) {
 	t.Run("a name nobody knows", func(t *testing.T) {
 		onRig(t, func(r *rig) {
 			l, _ := dial(r, "sip:no.such.host")
-			if got := l.story(); !strings.HasPrefix(got, "failed psap (") || l.ends != 1 {
+			if got := l.story(); !strings.HasPrefix(got, "failed psap (") || l.ended() != 1 {
 				t.Errorf("told %s", got)
 			}
 		})
@@ -446,7 +446,7 @@ func TestSeveralAddresses(t *testing.T) {
 				o.Invite.RequestURI = uri
 				l := &log{}
 				r.ua.Dial(o, l)
-				if got := l.story(); !strings.HasPrefix(got, "failed psap (") || l.ends != 1 {
+				if got := l.story(); !strings.HasPrefix(got, "failed psap (") || l.ended() != 1 {
 					t.Errorf("told %s", got)
 				}
 			})
@@ -635,7 +635,7 @@ func TestClosing(t *testing.T) {
 		c := r.arrived(1).caller
 		r.trans.Close()
 		r.ua.Close()
-		if got := l.story(); !strings.HasPrefix(got, "ringing psap 180; failed psap (") || l.ends != 1 {
+		if got := l.story(); !strings.HasPrefix(got, "ringing psap 180; failed psap (") || l.ended() != 1 {
 			t.Errorf("told %s", got)
 		}
 		leg.Cancel("")

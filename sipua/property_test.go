@@ -74,12 +74,13 @@ func TestAnyOrderOnALeg(t *testing.T) {
 					fault = "nobody ended " + tag
 				}
 			}
-			if l.story(); l.ends > 1 {
+			if l.story(); l.ended() > 1 {
 				fault = "told " + l.story()
 			}
-			for _, e := range l.events[:max(0, len(l.events)-1)] {
+			told := l.all()
+			for _, e := range told[:max(0, len(told)-1)] {
 				if strings.HasPrefix(e, "failed") || strings.HasPrefix(e, "hung-up") {
-					fault = "told something after the end: " + strings.Join(l.events, "; ")
+					fault = "told something after the end: " + strings.Join(told, "; ")
 				}
 			}
 		})
@@ -147,7 +148,7 @@ func TestAnyOrderOnTheCaller(t *testing.T) {
 			if len(finals) != 1 {
 				fault = fmt.Sprintf("final responses to the INVITE: %v", finals)
 			}
-			if l.story(); l.ends > 1 {
+			if l.story(); l.ended() > 1 {
 				fault = "told " + l.story()
 			}
 		})

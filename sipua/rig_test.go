@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -355,13 +356,39 @@ func (l *log) story() string {
 	return strings.Join(l.events, "; ")
 }
 
+// ended is how often the leg has ended, all what was told, described the
+// descriptions that came with it, asked the offers to answer.
+func (l *log) ended() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.ends
+}
+
+func (l *log) all() []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Clone(l.events)
+}
+
+func (l *log) described() []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Clone(l.sdps)
+}
+
+func (l *log) asked() []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Clone(l.offers)
+}
+
 func (l *log) want(t testing.TB, want string) {
 	t.Helper()
 	if got := l.story(); got != want {
 		t.Errorf("told\n  %s\nwant\n  %s", got, want)
 	}
-	if l.ends > 1 {
-		t.Errorf("the leg ended %d times", l.ends)
+	if n := l.ended(); n > 1 {
+		t.Errorf("the leg ended %d times", n)
 	}
 }
 

@@ -64,7 +64,7 @@ func TestTeller(t *testing.T) {
 		}
 		w.Wait()
 		last := map[int]int{}
-		for _, e := range l.events {
+		for _, e := range l.all() {
 			var n int
 			fmt.Sscanf(e, "ringing %d", &n)
 			if before, ok := last[n/1000]; ok && n != before+1 {
@@ -72,8 +72,8 @@ func TestTeller(t *testing.T) {
 			}
 			last[n/1000] = n
 		}
-		if len(l.events) != 400 {
-			t.Errorf("%d events", len(l.events))
+		if len(l.all()) != 400 {
+			t.Errorf("%d events", len(l.all()))
 		}
 	})
 }
@@ -81,7 +81,7 @@ func TestTeller(t *testing.T) {
 // plain is want outside a bubble.
 func (l *log) plain(t *testing.T, want string) {
 	t.Helper()
-	if got := strings.Join(l.events, "; "); got != want {
+	if got := strings.Join(l.all(), "; "); got != want {
 		t.Errorf("told %q, want %q", got, want)
 	}
 }
