@@ -26,6 +26,7 @@ type database struct {
 	file string // of SQLite; "" for a server
 
 	current atomic.Pointer[opened]
+	why     atomic.Pointer[string] // it is not open
 }
 
 // opened is an open store, and the file it was opened on.
@@ -40,6 +41,9 @@ type opened struct {
 func (d *database) use() (*store.Store, error) {
 	o := d.current.Load()
 	if o == nil {
+		if why := d.why.Load(); why != nil {
+			return nil, fmt.Errorf("%w: %s", errNotOpen, *why)
+		}
 		return nil, errNotOpen
 	}
 	if d.file == "" {
@@ -69,6 +73,15 @@ func (d *database) mend(ctx context.Context, configured bool) error {
 	if _, err := d.use(); err == nil {
 		return nil
 	}
+	err := d.reopen(ctx, configured)
+	if err != nil {
+		why := err.Error()
+		d.why.Store(&why)
+	}
+	return err
+}
+
+func (d *database) reopen(ctx context.Context, configured bool) error {
 	if d.file != "" && configured {
 		if _, err := os.Stat(d.file); err != nil {
 			return fmt.Errorf("the database file has gone: %w", err)

@@ -1,12 +1,15 @@
 package main
 
 import (
-	"context"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
 	"os/user"
 	"path/filepath"
+	"strconv"
+	"strings"
+	"text/tabwriter"
 	"time"
 
 	"github.com/tocsin-sip/tocsin/config"
@@ -27,18 +30,18 @@ type applyCommand struct {
 }
 
 func (x applyCommand) Run(c *command, w *world) error {
-	n, err := c.node()
-	if err != nil {
-		return err
-	}
-	if x.File != "" {
-		if err := makeDataDir(n); err != nil {
-			return err
+	asked := 0
+	for _, is := range []bool{x.File != "", x.History, x.Rollback != 0} {
+		if is {
+			asked++
 		}
+	}
+	if asked != 1 {
+		return usage("name the file to apply, or --history, or --rollback with a version: one of the three")
 	}
 	open := c.openStore
 	if x.File != "" {
-		open = func(ctx context.Context) (*store.Store, error) { return store.Open(ctx, string(n.Database)) }
+		open = c.makeStore
 	}
 	s, err := open(w.ctx)
 	if err != nil {
@@ -48,10 +51,8 @@ func (x applyCommand) Run(c *command, w *world) error {
 	switch {
 	case x.History:
 		return x.history(c, w, s)
-	case x.Rollback > 0:
+	case x.Rollback != 0:
 		return x.rollback(c, w, s)
-	case x.File == "":
-		return errors.New("name the file to apply, or --history or --rollback")
 	}
 	return x.apply(c, w, s)
 }
@@ -59,7 +60,7 @@ func (x applyCommand) Run(c *command, w *world) error {
 func (x applyCommand) apply(c *command, w *world, s *store.Store) error {
 	file, err := config.Read(x.File)
 	if fs, ok := err.(config.Faults); ok {
-		return findings{Faults: fs}.print(c, w, x.File)
+		return findings{Faults: fs}.refuse(c, w, x.File)
 	}
 	if err != nil {
 		return err
@@ -68,7 +69,7 @@ func (x applyCommand) apply(c *command, w *world, s *store.Store) error {
 	result, err := s.Apply(w.ctx, store.Apply{Organisation: file.Organisation, File: filepath.Base(x.File), By: whoami(), Reason: x.Reason,
 		Prune: x.Prune, Force: x.Force, DryRun: x.DryRun, Check: c.checking(&found, file, x.File)})
 	if len(found.Faults) > 0 {
-		return found.print(c, w, x.File)
+		return found.refuse(c, w, x.File)
 	}
 	if err != nil {
 		return err
@@ -113,12 +114,17 @@ func printResult(out io.Writer, r store.Result, dry bool) {
 	for _, p := range r.Elsewhere {
 		fmt.Fprintf(out, "  %s: left alone, it was created by %s (%s); --prune removes it\n", p.ObjectKey, p.CreatedBy, p.CreatedFrom)
 	}
+	if n := len(r.Conflicts); n > 0 {
+		fmt.Fprintf(out, "%s: look at who changed what, and put it into the file, or let the file win with --force\n", plural(n, "conflict"))
+	}
 	switch {
+	case len(r.Differences) == 0 && len(r.Conflicts) > 0:
+		fmt.Fprintf(out, "nothing was changed; version %d is current\n", r.Version)
 	case len(r.Differences) == 0:
 		fmt.Fprintf(out, "nothing to change; version %d is current\n", r.Version)
 	case dry:
 		fmt.Fprintf(out, "%s; nothing was changed (dry run)\n", plural(len(r.Differences), "change"))
-	case r.Written:
+	default:
 		fmt.Fprintf(out, "%s; version %d is live in under two seconds\n", plural(len(r.Differences), "change"), r.Version)
 	}
 }
@@ -132,13 +138,18 @@ func (x applyCommand) history(c *command, w *world, s *store.Store) error {
 	if err != nil {
 		return err
 	}
+	if len(revisions) == 0 {
+		return fmt.Errorf("account %q has no history: nothing was ever applied to it", account)
+	}
 	if c.JSON {
 		return printJSON(w.out, revisions)
 	}
+	t := tabwriter.NewWriter(w.out, 0, 4, 2, ' ', 0)
+	fmt.Fprintln(t, "VERSION\tAT\tBY\tFROM\tCHANGES\tREASON")
 	for _, r := range revisions {
-		fmt.Fprintf(w.out, "version %-5d %s  %s by %s  %s  %s\n", r.Version, r.At.Local().Format(time.RFC3339), r.Origin, r.By, plural(len(r.Changes), "change"), r.Reason)
+		fmt.Fprintln(t, strings.Join([]string{strconv.FormatInt(r.Version, 10), r.At.Local().Format(time.DateTime), r.By, cmp.Or(r.File, string(r.Origin)), strconv.Itoa(len(r.Changes)), r.Reason}, "\t"))
 	}
-	return nil
+	return t.Flush()
 }
 
 func (x applyCommand) rollback(c *command, w *world, s *store.Store) error {
@@ -146,10 +157,17 @@ func (x applyCommand) rollback(c *command, w *world, s *store.Store) error {
 	if err != nil {
 		return err
 	}
+	latest, err := s.Version(w.ctx)
+	if err != nil {
+		return err
+	}
+	if x.Rollback < 0 || x.Rollback > latest {
+		return fmt.Errorf("there is no version %d: the latest is %d, and --history lists those of %s", x.Rollback, latest, account)
+	}
 	var found findings
-	result, err := s.Rollback(w.ctx, store.Rollback{Account: account, Version: x.Rollback, By: whoami(), Reason: x.Reason, Check: c.checking(&found, nil, account)})
+	result, err := s.Rollback(w.ctx, store.Rollback{Account: account, Version: x.Rollback, By: whoami(), Reason: x.Reason, DryRun: x.DryRun, Check: c.checking(&found, nil, account)})
 	if len(found.Faults) > 0 {
-		return found.print(c, w, account)
+		return found.refuse(c, w, account)
 	}
 	if err != nil {
 		return err
@@ -157,7 +175,7 @@ func (x applyCommand) rollback(c *command, w *world, s *store.Store) error {
 	if c.JSON {
 		return printJSON(w.out, result)
 	}
-	printResult(w.out, result, false)
+	printResult(w.out, result, x.DryRun)
 	return nil
 }
 

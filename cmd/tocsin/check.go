@@ -81,6 +81,15 @@ func (f findings) print(c *command, w *world, what string) error {
 	return nil
 }
 
+// refuse is print for a change that was asked for.
+func (f findings) refuse(c *command, w *world, what string) error {
+	err := f.print(c, w, what)
+	if !c.JSON {
+		fmt.Fprintln(w.out, "Nothing was changed.")
+	}
+	return err
+}
+
 func (f findings) lines(out io.Writer, what string) {
 	for _, x := range f.Faults {
 		fmt.Fprintln(out, x)
@@ -90,7 +99,7 @@ func (f findings) lines(out io.Writer, what string) {
 	}
 	switch {
 	case len(f.Faults) > 0:
-		fmt.Fprintf(out, "%s: %s, %s. Nothing was changed.\n", what, plural(len(f.Faults), "fault"), plural(len(f.Warnings), "warning"))
+		fmt.Fprintf(out, "%s: %s, %s.\n", what, plural(len(f.Faults), "fault"), plural(len(f.Warnings), "warning"))
 	case len(f.Warnings) > 0:
 		fmt.Fprintf(out, "%s: no faults, %s.\n", what, plural(len(f.Warnings), "warning"))
 	default:
@@ -167,9 +176,8 @@ func (c *command) hosts() []string {
 	return hs
 }
 
-// openStore opens the database to read from it, or to write what people ask for. Only
-// serve and apply make one that is not there: an empty one would answer every question
-// with "nothing", where the truth is that the settings name another place.
+// openStore opens the database that is there. None is made: an empty one would answer every
+// question with "nothing", where the truth is that the settings name another place.
 func (c *command) openStore(ctx context.Context) (*store.Store, error) {
 	n, err := c.node()
 	if err != nil {
@@ -179,6 +187,18 @@ func (c *command) openStore(ctx context.Context) (*store.Store, error) {
 		if _, err := os.Stat(string(n.Database)); errors.Is(err, fs.ErrNotExist) {
 			return nil, fmt.Errorf("there is no database at %s yet: tocsin apply FILE makes it, or choose the node's settings with --config", n.Database)
 		}
+	}
+	return store.Open(ctx, string(n.Database))
+}
+
+// makeStore opens the database, and makes it where there is none.
+func (c *command) makeStore(ctx context.Context) (*store.Store, error) {
+	n, err := c.node()
+	if err != nil {
+		return nil, err
+	}
+	if err := makeDataDir(n); err != nil {
+		return nil, err
 	}
 	return store.Open(ctx, string(n.Database))
 }

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/netip"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"time"
@@ -25,18 +26,19 @@ type demoCommand struct {
 	HTTP  uint16 `name:"http-port" default:"8080" help:"Port of the server for HTTP; 0 for a free one."`
 	Once  bool   `help:"End after the two calls instead of staying up."`
 	Quick bool   `help:"Do not wait for anybody to read."`
+	Keep  string `placeholder:"DIR" help:"Keep the data directory there, to look at the calls with the other commands."`
 }
 
 func (demoCommand) Help() string {
-	return "Nothing has to be installed or configured, and nothing is kept: the data directory is temporary."
+	return "Nothing has to be installed or configured, and nothing is kept: the data directory is temporary unless --keep names one."
 }
 
 func (x demoCommand) Run(_ *command, w *world) error {
-	dir, err := os.MkdirTemp("", "tocsin-demo-")
+	dir, end, err := x.directory()
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(dir)
+	defer end()
 	d, err := x.begin(w, dir)
 	if err != nil {
 		return err
@@ -50,14 +52,39 @@ func (x demoCommand) Run(_ *command, w *world) error {
 	}
 	d.invite()
 	<-w.ctx.Done()
-	fmt.Fprintln(w.out, "\nstopped; the temporary data directory is removed")
+	fmt.Fprintln(w.out, "\nstopped")
 	return nil
 }
+
+// directory is where the demonstration keeps its things, with a file of the settings that
+// lead the other commands there.
+func (x demoCommand) directory() (dir string, end func(), err error) {
+	end = func() {}
+	if x.Keep == "" {
+		if dir, err = os.MkdirTemp("", "tocsin-demo-"); err != nil {
+			return "", nil, err
+		}
+		end = func() { _ = os.RemoveAll(dir) }
+	} else if dir, err = filepath.Abs(x.Keep); err != nil {
+		return "", nil, err
+	}
+	if err = os.MkdirAll(dir, 0o750); err == nil {
+		err = os.WriteFile(settings(dir), fmt.Appendf(nil, "data_dir: %q\n", dir), 0o600)
+	}
+	if err != nil {
+		end()
+		return "", nil, err
+	}
+	return dir, end, nil
+}
+
+func settings(dir string) string { return filepath.Join(dir, "node.yaml") }
 
 // demo is the whole thing on one machine.
 type demo struct {
 	out    io.Writer
 	pause  time.Duration
+	dir    string
 	store  *store.Store
 	app    *app.App
 	cast   *cast
@@ -69,7 +96,7 @@ func (x demoCommand) begin(w *world, dir string) (*demo, error) {
 	if err := faults.Err(); err != nil {
 		return nil, err
 	}
-	d := &demo{out: w.out, pause: 2 * time.Second, ladder: newLiveLadder(w.out)}
+	d := &demo{out: w.out, dir: dir, pause: 2 * time.Second, ladder: newLiveLadder(w.out)}
 	if x.Quick {
 		d.pause = 0
 	}
@@ -172,7 +199,7 @@ func (d *demo) record(ctx context.Context, id string) error {
 	for {
 		r, err := d.store.Call(deadline, id)
 		if err == nil && !r.Live() {
-			fmt.Fprintf(d.out, "\n--- the record: tocsin calls show %s\n\n", id)
+			fmt.Fprintf(d.out, "\n--- the record: tocsin calls show --config %s %s\n\n", settings(d.dir), id)
 			printRecord(d.out, r)
 			return nil
 		}
@@ -193,7 +220,8 @@ func (d *demo) invite() {
   domain    %s
 
 The PSAP and the guards of this demonstration answer it, and every ladder is printed here. Ctrl-C ends it.
-`, sip, sip.Addr())
+Look at them from another terminal: tocsin calls --config %s
+`, sip, sip.Addr(), settings(d.dir))
 }
 
 func sleep(ctx context.Context, d time.Duration) bool {

@@ -10,6 +10,7 @@ import (
 	"syscall"
 
 	"github.com/alecthomas/kong"
+	"github.com/tocsin-sip/tocsin/config"
 )
 
 // command is the whole command line.
@@ -58,11 +59,25 @@ func run(args []string, out, errOut io.Writer) int {
 		fmt.Fprintln(errOut, "Run \"tocsin --help\" for usage.")
 		return 2
 	}
-	if err := k.Run(&c, &world{out: out, err: errOut, ctx: ctx}); err != nil {
-		if !errors.Is(err, errNo) {
-			fmt.Fprintln(errOut, "tocsin:", err)
-		}
-		return 1
+	err = k.Run(&c, &world{out: out, err: errOut, ctx: ctx})
+	var faults config.Faults
+	var misused usage
+	switch {
+	case err == nil:
+		return 0
+	case errors.Is(err, errNo):
+	case errors.As(err, &misused):
+		fmt.Fprintf(errOut, "tocsin: %s\nRun \"tocsin %s --help\" for usage.\n", misused, k.Command())
+		return 2
+	case errors.As(err, &faults): // each has its file and line in front
+		fmt.Fprintln(errOut, faults)
+	default:
+		fmt.Fprintln(errOut, "tocsin:", err)
 	}
-	return 0
+	return 1
 }
+
+// usage is a command line that can be read and makes no sense.
+type usage string
+
+func (u usage) Error() string { return string(u) }
