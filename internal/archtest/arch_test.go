@@ -37,7 +37,7 @@ var rings = map[ring][]string{
 	decisions:  {"call", "policy", "callback", "dialplan", "orgcheck"},
 	record:     {"cdr"},
 	order:      {"gateway"},
-	adapters:   {"overload", "sipua", "registrar", "trunk", "media", "store", "config", "api"},
+	adapters:   {"overload", "sipua", "registrar", "trunk", "media", "store", "config", "api", "capture"},
 	process:    {"app", "cmd/tocsin"},
 }
 
