@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -16,6 +17,7 @@ import (
 
 	"github.com/tocsin-sip/tocsin/examples"
 	"github.com/tocsin-sip/tocsin/org"
+	"github.com/tocsin-sip/tocsin/orgcheck"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
@@ -226,4 +228,31 @@ func FuzzDecode(f *testing.F) {
 			t.Errorf("reads differently: %s", cmp.Diff(file.Organisation, again.Organisation, cmp.Exporter(func(reflect.Type) bool { return true })))
 		}
 	})
+}
+
+// What cannot be read does not hide what else is wrong, and is not complained of twice.
+func TestEveryFaultOfAFileIsToldAtOnce(t *testing.T) {
+	f, faults := Parse("bad.yaml", []byte(`account: {name: acme, default_country: US, emergency: {safety_team: securty}}
+sites: [{name: hq, country: US}]
+queues: [{name: security, site: hq, members: [{extension: "7001"}]}]
+extensions:
+  - {number: 2001, site: hq}
+  - {number: "911", site: hq}
+  - {number: "7001", site: hq, lable: Desk}
+`))
+	if f == nil || len(faults) != 2 {
+		t.Fatalf("reading found %v", faults)
+	}
+	all, _ := f.Check(orgcheck.Installation{})
+	var got []string
+	for _, x := range all {
+		got = append(got, x.Path)
+	}
+	want := []string{"account.emergency.safety_team", "extensions[0].number", "extensions[1].number", "extensions[2].lable"}
+	if !slices.Equal(got, want) {
+		t.Errorf("told %v, want %v\n%v", got, want, all)
+	}
+	if f, faults := Parse("none.yaml", []byte("a: [")); f != nil || len(faults) != 1 {
+		t.Errorf("what is no YAML gave %v, %v", f, faults)
+	}
 }

@@ -16,6 +16,7 @@ type File struct {
 	Name         string
 	Organisation org.Organisation
 	root         *yaml.Node
+	faults       Faults // of reading it
 }
 
 // Read reads a directory file from disk. Its error is Faults, or that of the disk.
@@ -29,15 +30,16 @@ func Read(name string) (*File, error) {
 }
 
 // Parse reads a directory file: what YAML and the types can tell. Whether the organisation
-// makes sense is asked of [File.Check].
+// makes sense is asked of [File.Check], also of a file with faults, so that a person is
+// told everything at once; such a file is good for nothing else. It is nil where the text
+// is no YAML at all.
 func Parse(name string, text []byte) (*File, Faults) {
 	f := &File{Name: name}
-	root, faults := decode(name, text, &f.Organisation)
-	if len(faults) > 0 {
-		return nil, faults
+	f.root, f.faults = decode(name, text, &f.Organisation)
+	if f.root == nil {
+		return nil, f.faults
 	}
-	f.root = root
-	return f, nil
+	return f, f.faults
 }
 
 // At is the line and column of a path such as "trunks[0].proxies[1]". Where the path is

@@ -85,7 +85,8 @@ func (d *decoder) word(n *yaml.Node, path string) (string, bool) {
 	}
 	if n.ShortTag() != "!!str" {
 		d.fault(n, path, fmt.Sprintf("put it in quotes: %q", n.Value), "YAML reads %s without quotes as %s", n.Value, reading(n))
-		return "", false
+		// What was meant is plain: with it the rest of the file is read and checked.
+		return n.Value, n.ShortTag() != "!!null"
 	}
 	return n.Value, true
 }

@@ -60,7 +60,7 @@ func (x applyCommand) Run(c *command, w *world) error {
 func (x applyCommand) apply(c *command, w *world, s *store.Store) error {
 	file, err := config.Read(x.File)
 	if fs, ok := err.(config.Faults); ok {
-		return findings{Faults: fs}.refuse(c, w, x.File)
+		return c.unreadable(w, file, fs).refuse(c, w, x.File)
 	}
 	if err != nil {
 		return err

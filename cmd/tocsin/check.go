@@ -118,21 +118,38 @@ func plural(n int, what string) string {
 func (c *command) readFile(w *world, name string) (*config.File, findings, error) {
 	file, err := config.Read(name)
 	if fs, ok := err.(config.Faults); ok {
-		return nil, findings{Faults: fs}, nil
+		return nil, c.unreadable(w, file, fs), nil
 	}
 	if err != nil {
 		return nil, findings{}, err
 	}
-	in := orgcheck.Installation{Hosts: c.hosts(), Now: time.Now()}
-	if s, err := c.openStore(w.ctx); err == nil {
-		defer s.Close()
-		if d, err := s.Directory(w.ctx); err == nil {
-			in.Others = others(d, file.Organisation.Name())
-		}
-	}
 	var f findings
-	f.add(file, name, orgcheck.Check(file.Organisation, in))
+	f.Faults, f.Warnings = file.Check(c.installation(w, file))
 	return file, f, nil
+}
+
+// unreadable is what is wrong with a file that could not be read as it is, and with the
+// rest of it, so that everything is told at once.
+func (c *command) unreadable(w *world, file *config.File, fs config.Faults) findings {
+	if file == nil {
+		return findings{Faults: fs}
+	}
+	faults, _ := file.Check(c.installation(w, file))
+	return findings{Faults: faults}
+}
+
+// installation is what a file's account lives among, as far as it can be known.
+func (c *command) installation(w *world, file *config.File) orgcheck.Installation {
+	in := orgcheck.Installation{Hosts: c.hosts(), Now: time.Now()}
+	s, err := c.openStore(w.ctx)
+	if err != nil {
+		return in
+	}
+	defer s.Close()
+	if d, err := s.Directory(w.ctx); err == nil {
+		in.Others = others(d, file.Organisation.Name())
+	}
+	return in
 }
 
 // others is the installation without one account.
