@@ -211,6 +211,17 @@ func (l *Layer) goes(f func()) bool {
 	return true
 }
 
+// Reaches says whether there is a route to a destination and, for UDP, a socket of its family. It sends nothing.
+func (l *Layer) Reaches(to Destination) bool {
+	to.Addr = unmap(to.Addr)
+	if to.Protocol == UDP {
+		_, _, err := l.socketTo(to.Addr, to.Local)
+		return err == nil
+	}
+	_, err := l.sourceTo(to.Addr)
+	return err == nil
+}
+
 // Listening returns the local addresses, in the order of Config.Listen within each protocol.
 func (l *Layer) Listening(p Protocol) []netip.AddrPort {
 	var list []netip.AddrPort

@@ -51,7 +51,11 @@ func TestResolve(t *testing.T) {
 		{"sip:[2001:db8::9];TRANSPORT=TCP", "TCP [2001:db8::9]:5060"},
 		{"sip:gw.example;maddr=192.0.2.8", "UDP 192.0.2.8:5060"},
 		{"sip:psap@gw.example", "UDP 192.0.2.7:5060 UDP [2001:db8::7]:5060"},
-		{"sips:gw.example", "resolving sips:gw.example: sips needs TLS: transport protocol not supported"},
+		{"sips:gw.example", "TLS 192.0.2.7:5061 TLS [2001:db8::7]:5061"},
+		{"sips:gw.example;transport=tcp", "TLS 192.0.2.7:5061 TLS [2001:db8::7]:5061"},
+		{"sip:gw.example;transport=tls", "TLS 192.0.2.7:5061 TLS [2001:db8::7]:5061"},
+		{"sips:192.0.2.9:5071", "TLS 192.0.2.9:5071"},
+		{"sips:gw.example;transport=udp", "resolving sips:gw.example;transport=udp: sips by UDP: transport protocol not supported"},
 		{"sip:gw.example;transport=sctp", `resolving sip:gw.example;transport=sctp: transport "sctp": transport protocol not supported`},
 		{"urn:service:sos", `resolving urn:service:sos: scheme "urn" has no address: transport protocol not supported`},
 	} {
@@ -122,12 +126,12 @@ func TestTheResolverForgetsBeforeItGrows(t *testing.T) {
 	r := NewResolver(&names{addrs: []netip.Addr{netip.MustParseAddr("192.0.2.7")}})
 	defer r.Close()
 	for i := range resolveLimit + 100 {
-		if _, err := r.addrs(t.Context(), fmt.Sprintf("h%d.example", i)); err != nil {
+		if _, err := r.hosts.get(t.Context(), fmt.Sprintf("h%d.example", i), false); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if len(r.known) != resolveLimit {
-		t.Errorf("%d names known", len(r.known))
+	if len(r.hosts.known) != resolveLimit {
+		t.Errorf("%d names known", len(r.hosts.known))
 	}
 }
 
