@@ -54,22 +54,25 @@ func (s *Store) AppendEntries(ctx context.Context, entries []cdr.Entry) error {
 		}
 		defer put.Close()
 		var touched []string
-		seen := map[string]bool{}
+		outlines := map[string]*cdr.Outline{}
 		for _, e := range entries {
-			if _, err := put.ExecContext(ctx, e.Call, e.Seq, micros(e.At), e.Kind, e.Content, e.Salt, e.Digest, e.Hash); err != nil {
+			done, err := put.ExecContext(ctx, e.Call, e.Seq, micros(e.At), e.Kind, e.Content, e.Salt, e.Digest, e.Hash)
+			if err != nil {
 				return fmt.Errorf("entry %d of call %s: %w", e.Seq, e.Call, err)
 			}
-			if !seen[e.Call] {
-				seen[e.Call] = true
+			if n, err := done.RowsAffected(); err == nil && n == 0 {
+				continue // it was there, and in the list
+			}
+			o := outlines[e.Call]
+			if o == nil {
+				o = &cdr.Outline{ReceivedAt: e.At}
+				outlines[e.Call] = o
 				touched = append(touched, e.Call)
 			}
+			// An entry that cannot be read is kept; what it says is for a newer version.
+			_ = o.Add(e)
 		}
-		for _, id := range touched {
-			if err := summarise(ctx, tx, id); err != nil {
-				return fmt.Errorf("call %s: %w", id, err)
-			}
-		}
-		return nil
+		return list(ctx, tx, touched, outlines)
 	})
 	switch {
 	case err == nil:
@@ -80,32 +83,36 @@ func (s *Store) AppendEntries(ctx context.Context, entries []cdr.Entry) error {
 	return fmt.Errorf("write call entries: %w", err)
 }
 
-// summarise makes the call's line of the list from all its entries, so that the order in
-// which they were written does not matter.
-func summarise(ctx context.Context, tx *sql.Tx, id string) error {
-	es, err := entriesOf(ctx, tx, id)
+// list brings the calls' lines of the list up to what the new entries say. Each column has
+// one entry that it comes from, so that the order in which they are written does not
+// matter, and no entry has to be read again.
+func list(ctx context.Context, tx *sql.Tx, ids []string, outlines map[string]*cdr.Outline) error {
+	put, err := tx.PrepareContext(ctx, `INSERT INTO calls (call_id, received_at, answered_at, ended_at, account, site, extension, class, dialled, route, outcome, node)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+		ON CONFLICT (call_id) DO UPDATE SET
+			received_at = CASE WHEN CAST($13 AS BIGINT) = 1 THEN excluded.received_at ELSE calls.received_at END,
+			answered_at = CASE WHEN excluded.answered_at <> 0 THEN excluded.answered_at ELSE calls.answered_at END,
+			ended_at = CASE WHEN excluded.ended_at <> 0 THEN excluded.ended_at ELSE calls.ended_at END,
+			account = CASE WHEN excluded.account <> '' THEN excluded.account ELSE calls.account END,
+			site = CASE WHEN excluded.site <> '' THEN excluded.site ELSE calls.site END,
+			extension = CASE WHEN excluded.extension <> '' THEN excluded.extension ELSE calls.extension END,
+			class = CASE WHEN excluded.class <> '' THEN excluded.class ELSE calls.class END,
+			dialled = CASE WHEN excluded.dialled <> '' THEN excluded.dialled ELSE calls.dialled END,
+			route = CASE WHEN excluded.route <> '' THEN excluded.route ELSE calls.route END,
+			outcome = CASE WHEN excluded.outcome <> '' THEN excluded.outcome ELSE calls.outcome END,
+			node = CASE WHEN excluded.node <> '' THEN excluded.node ELSE calls.node END`)
 	if err != nil {
 		return err
 	}
-	r, err := cdr.Fold(es)
-	if err != nil {
-		// The entries are kept; what they say is for a newer version to read.
-		r = cdr.Record{}
+	defer put.Close()
+	for _, id := range ids {
+		o := outlines[id]
+		if _, err := put.ExecContext(ctx, id, micros(o.ReceivedAt), micros(o.AnsweredAt), micros(o.EndedAt), o.Account, o.Site, o.Extension,
+			o.Class, o.Dialled, o.Route, o.Outcome, o.Node, toInt(o.Opened)); err != nil {
+			return fmt.Errorf("call %s: %w", id, err)
+		}
 	}
-	if r.ReceivedAt.IsZero() {
-		r.ReceivedAt = es[0].At
-	}
-	outcome := ""
-	if !r.Live() {
-		outcome = r.Outcome.String()
-	}
-	_, err = tx.ExecContext(ctx, `INSERT INTO calls (call_id, received_at, answered_at, ended_at, account, site, extension, class, dialled, route, outcome, node)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
-		ON CONFLICT (call_id) DO UPDATE SET received_at = excluded.received_at, answered_at = excluded.answered_at, ended_at = excluded.ended_at,
-			account = excluded.account, site = excluded.site, extension = excluded.extension, class = excluded.class, dialled = excluded.dialled,
-			route = excluded.route, outcome = excluded.outcome, node = excluded.node`,
-		id, micros(r.ReceivedAt), micros(r.AnsweredAt), micros(r.EndedAt), r.Account, r.Site, r.Extension, r.Class, r.Dialled, r.Route, outcome, r.Node)
-	return err
+	return nil
 }
 
 func entriesOf(ctx context.Context, tx *sql.Tx, id string) ([]cdr.Entry, error) {

@@ -1,5 +1,5 @@
 // Package store keeps what must not be forgotten: the organisations with their history,
-// the records of calls, and registrations.
+// the records of calls with their SIP messages, and registrations.
 //
 // There is one implementation on database/sql and one text of each query, for SQLite (the
 // default, a file beside the process) and PostgreSQL (several nodes share it, S1). What

@@ -264,6 +264,10 @@ func TestOldDatabases(t *testing.T) {
 			if err := s.AppendEntries(t.Context(), storetest.Chain(t, "c2", time.Unix(1_900_000_000, 0), "acme")); err != nil {
 				t.Error(err)
 			}
+			err = s.AppendMessages(t.Context(), []store.Message{{Call: "c2", Raw: []byte("BYE")}})
+			if ms, e := s.Messages(t.Context(), "c2"); err != nil || e != nil || len(ms) != 1 {
+				t.Errorf("messages are %+v: %v %v", ms, err, e)
+			}
 		})
 	}
 }

@@ -44,6 +44,8 @@ func Run(t *testing.T, open func(testing.TB) *store.Store) {
 		{"A6 entries may come in any order", anyOrder},
 		{"A6 what cannot be kept is refused for good", refusedEntry},
 		{"A6 calls are listed by page and filter", pages},
+		{"A6 the SIP messages of a call are kept once, in order", messages},
+		{"A6 a SIP message that cannot be kept is refused for good", refusedMessage},
 		{"S3 bindings survive", bindings},
 		{"meta", meta},
 	} {
