@@ -147,9 +147,24 @@ func (l *leg) suits(far *leg) []trace.Degradation {
 				return nil
 			}
 		}
+		if oneWay(st.send, theirs) {
+			return []trace.Degradation{halfHeard(l.id)}
+		}
 		return []trace.Degradation{degraded("no-common-codec", "%s and %s have no codec in common: %s needs a new offer", l.id, far.id, l.id)}
 	}
 	return nil
+}
+
+// oneWay says whether a party that speaks in some formats is heard by one that takes others.
+func oneWay(speaks, takes []format) bool {
+	return slices.ContainsFunc(speaks, func(f format) bool {
+		_, ok := heardBy(f, takes)
+		return ok && f.speech()
+	})
+}
+
+func halfHeard(id LegID) trace.Degradation {
+	return degraded("heard-one-way", "%s offers only a codec that we can decode and not code: it is heard and hears nothing, until it takes a new offer", id)
 }
 
 // answerLine answers one line of an offer.
@@ -194,6 +209,9 @@ func answerLine(id LegID, theirs line, far *leg) (spoken, []trace.Degradation) {
 	out.formats = shared(local(theirs), theirs.formats)
 	if !slices.ContainsFunc(out.formats, format.speech) {
 		out.formats = theirs.formats[:1:1]
+	}
+	if far != nil && oneWay(out.formats, far.takes(theirs.key)) {
+		return out, []trace.Degradation{halfHeard(id)}
 	}
 	return out, []trace.Degradation{degraded("no-common-codec", "%s offers no codec that can be used", id)}
 }

@@ -117,6 +117,14 @@ func reachableBy(f format, in []format) (format, bool) {
 	return spokenAs(in)
 }
 
+// heardBy is reachableBy in one direction: what f can be turned into for a party that takes in.
+func heardBy(f format, in []format) (format, bool) {
+	if g, ok := reachableBy(f, in); ok || !f.decodable() {
+		return g, ok
+	}
+	return spokenAs(in)
+}
+
 // spokenAs is the format among in that we would rather code speech in: G.711, or else the
 // first of those we can.
 func spokenAs(in []format) (format, bool) {

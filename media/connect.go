@@ -117,7 +117,7 @@ func roles(formats []format) (known [128]role) {
 func (st *stream) towards(to *stream) hearer {
 	h := hearer{to: to, table: new([128]passage)}
 	for _, f := range st.receive {
-		g, ok := reachableBy(f, to.send)
+		g, ok := heardBy(f, to.send)
 		if !ok {
 			continue
 		}

@@ -18,7 +18,8 @@
 // belong together by kind and order: the first audio with the first audio, the second
 // video with the second. G.711, G.722 and
 // linear speech (L16) are translated into each other where the two sides have none in
-// common; every other codec, real-time text (RFC 4103) and video are passed through,
+// common; Opus is decoded for a side that has none, which is noted, since it cannot be
+// coded; every other codec, real-time text (RFC 4103) and video are passed through,
 // renumbered where the two sides gave them different payload types.
 //
 // # What we offer

@@ -47,8 +47,11 @@ func (f format) decoder() decoder {
 	if law, ok := f.law(); ok {
 		return lawCoder{law}
 	}
-	if f.codec == g722 {
+	switch {
+	case f.codec == g722:
 		return rtp.NewG722()
+	case f.isOpus():
+		return &opusDecoder{}
 	}
 	return rtp.NewLinearDecoder(int(f.codec.clock), f.codec.channels)
 }
@@ -93,7 +96,7 @@ func newRecoder(from, to format) *recoder {
 }
 
 // recode is the packet for the other side. What lies between header and payload is left
-// out: it spoke of the other coding.
+// out: it spoke of the other coding. A packet that cannot be decoded is empty.
 func (r *recoder) recode(h rtp.Header, payload []byte) (rtp.Header, []byte) {
 	body := r.packet[rtp.HeaderSize : len(r.packet)-sealRoom]
 	n := r.encode.Encode(body, r.pcm[:r.decode.Decode(r.pcm[:], payload)])

@@ -270,7 +270,9 @@ func (to *hearer) emit(now time.Time, feed int, h rtp.Header, p passage, packet 
 			return to.table[pt].pt
 		})
 	case recode:
-		h, packet = to.recoders[p.with].recode(h, h.Payload(packet))
+		if h, packet = to.recoders[p.with].recode(h, h.Payload(packet)); len(packet) <= rtp.HeaderSize {
+			return // lost, and the gap in the numbers says so
+		}
 	}
 	h.PayloadType = p.pt
 	to.to.transmit(now, feed, h, packet)
