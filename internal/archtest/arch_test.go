@@ -34,7 +34,7 @@ const (
 var rings = map[ring][]string{
 	protocol:   {"sip/transport", "sip/transaction", "rtp"},
 	vocabulary: {"e164", "shortcode", "trace", "org", "location", "pidflo"},
-	decisions:  {"call", "policy", "callback", "dialplan", "orgcheck"},
+	decisions:  {"call", "policy", "callback", "dialplan", "orgcheck", "stir"},
 	record:     {"cdr"},
 	order:      {"gateway"},
 	adapters:   {"overload", "sipua", "registrar", "trunk", "media", "store", "config", "api", "capture"},
