@@ -98,6 +98,7 @@ func NewJournal(write func(context.Context, []cdr.Entry) error, cfg JournalConfi
 // Append takes entries. It never blocks.
 func (j *Journal) Append(entries ...cdr.Entry) {
 	j.mu.Lock()
+	before := len(j.queue)
 	for i, e := range entries {
 		n := size(e)
 		if j.closing || j.bytes+n > j.cfg.MaxBytes {
@@ -110,8 +111,12 @@ func (j *Journal) Append(entries ...cdr.Entry) {
 		}
 		j.queue, j.oldest, j.bytes = append(j.queue, e), append(j.oldest, time.Now()), j.bytes+n
 	}
+	after := len(j.queue)
 	j.mu.Unlock()
-	j.poke()
+	// The writer is woken for the first entry and for a full batch, not for each between.
+	if before == 0 || before < j.cfg.Batch && after >= j.cfg.Batch {
+		j.poke()
+	}
 }
 
 func size(e cdr.Entry) int {
@@ -149,6 +154,7 @@ func (j *Journal) Flush(ctx context.Context) error {
 	}
 	idle := j.idle
 	j.mu.Unlock()
+	j.poke()
 	select {
 	case <-idle:
 		return nil
@@ -176,7 +182,11 @@ func (j *Journal) run(ctx context.Context) {
 	defer close(j.done)
 	pause := j.cfg.RetryMin
 	batch := j.cfg.Batch
+	again := false // the last attempt failed: what waits has waited
 	for {
+		if !again {
+			j.gather(ctx)
+		}
 		entries := j.head(batch)
 		if len(entries) == 0 {
 			select {
@@ -187,6 +197,7 @@ func (j *Journal) run(ctx context.Context) {
 			continue
 		}
 		err := j.attempt(ctx, entries)
+		again = err != nil
 		switch {
 		case err == nil:
 			j.written(len(entries))
@@ -210,6 +221,32 @@ func (j *Journal) run(ctx context.Context) {
 		}
 		pause = min(2*pause, j.cfg.RetryMax)
 	}
+}
+
+// gather waits a moment for entries to share a transaction: one that is alone costs as much
+// as one with hundreds.
+func (j *Journal) gather(ctx context.Context) {
+	if !j.gathering() {
+		return
+	}
+	t := time.NewTimer(j.cfg.Gather)
+	defer t.Stop()
+	for j.gathering() {
+		select {
+		case <-j.wake:
+		case <-t.C:
+			return
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// gathering says that there is something to write, but nobody waits for it and it is little.
+func (j *Journal) gathering() bool {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return len(j.queue) > 0 && len(j.queue) < j.cfg.Batch && j.idle == nil && !j.closing
 }
 
 func (j *Journal) attempt(ctx context.Context, entries []cdr.Entry) error {
