@@ -3,7 +3,6 @@ package capture
 import (
 	"bytes"
 	"log/slog"
-	"net/netip"
 	"sync"
 	"time"
 
@@ -16,10 +15,7 @@ type Config struct {
 	UnclaimedBytes int           // and how much of them is kept; 8 MiB
 	Linger         time.Duration // how long messages of a call are expected after its end; 64*T1, RFC 3261 s17.1.1.2
 	MaxClaims      int           // Call-IDs known at a time; 100,000
-	// Source is the local address that leads to a remote one. It stands in for the address
-	// of a socket that is bound to all of them; nil: nothing does.
-	Source func(remote netip.AddrPort) (netip.Addr, error)
-	Log    *slog.Logger // nil: silent
+	Log            *slog.Logger  // nil: silent
 }
 
 func (c *Config) defaults() {
@@ -80,7 +76,7 @@ func New(cfg Config, outlets ...Outlet) *Capture {
 	cfg.defaults()
 	c := &Capture{cfg: cfg, claims: map[string]string{}, legs: map[string][]string{}}
 	for _, o := range outlets {
-		c.outlets = append(c.outlets, open(o, cfg))
+		c.outlets = append(c.outlets, open(o, cfg.Log))
 	}
 	return c
 }

@@ -3,10 +3,8 @@ package capture
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"net/netip"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -230,37 +228,6 @@ func TestWhatIsKept(t *testing.T) {
 		if m.Call != "call1" || !m.At.Equal(at) || m.Seq != 1 || m.Direction != transport.Out || m.Flow != udpFlow ||
 			string(m.Raw) != strings.Replace(string(raw), "x=y", "xxx", 1) {
 			t.Errorf("kept was %+v: %s", m, m.Raw)
-		}
-	})
-}
-
-func TestLocalAddress(t *testing.T) {
-	source := func(remote netip.AddrPort) (netip.Addr, error) {
-		if remote.Addr() != udpFlow.Remote.Addr() {
-			return netip.Addr{}, errors.New("no route")
-		}
-		return netip.MustParseAddr("192.0.2.99"), nil
-	}
-	captured(t, Config{Source: source}, Outlet{}, func(t *testing.T, c *Capture, k *taker) {
-		var got []string
-		k.fail = func(ms []Message) (int, error) {
-			for _, m := range ms {
-				got = append(got, m.Flow.String())
-			}
-			return len(ms), nil
-		}
-		c.Belongs("a", "call1")
-		for _, f := range []string{"UDP 0.0.0.0:5070-192.0.2.10:5060", "UDP 192.0.2.1:5060-192.0.2.10:5060", "UDP 0.0.0.0:5060-192.0.2.11:5060"} {
-			flow, err := transport.ParseFlow(f)
-			if err != nil {
-				t.Fatal(err)
-			}
-			c.Observe(transport.Observation{Direction: transport.In, Flow: flow, At: time.Now(), Raw: lines("BYE sip:x SIP/2.0", "Call-ID: a", "", "")})
-		}
-		synctest.Wait()
-		want := []string{"UDP 192.0.2.99:5070-192.0.2.10:5060", "UDP 192.0.2.1:5060-192.0.2.10:5060", "UDP 0.0.0.0:5060-192.0.2.11:5060"}
-		if !slices.Equal(got, want) {
-			t.Errorf("flows are %q, want %q", got, want)
 		}
 	})
 }

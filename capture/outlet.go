@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/netip"
 	"slices"
 	"sync"
 	"time"
@@ -69,12 +68,11 @@ type OutletStats struct {
 //	taking -- hopeless --> halves, down to the one message, which is set aside
 type queue struct {
 	Outlet
-	log    *slog.Logger
-	source func(netip.AddrPort) (netip.Addr, error)
-	stop   context.CancelFunc
-	done   chan struct{}
-	wake   chan struct{} // one entry: there is something to do
-	shut   func(context.Context) error
+	log  *slog.Logger
+	stop context.CancelFunc
+	done chan struct{}
+	wake chan struct{} // one entry: there is something to do
+	shut func(context.Context) error
 
 	mu      sync.Mutex
 	waiting []Message
@@ -85,10 +83,10 @@ type queue struct {
 	idle    chan struct{} // closed when nothing waits; nil where nobody asks
 }
 
-func open(o Outlet, cfg Config) *queue {
+func open(o Outlet, log *slog.Logger) *queue {
 	o.defaults()
 	ctx, stop := context.WithCancel(context.Background())
-	q := &queue{Outlet: o, log: cfg.Log.With("outlet", o.Name), source: cfg.Source, stop: stop, done: make(chan struct{}),
+	q := &queue{Outlet: o, log: log.With("outlet", o.Name), stop: stop, done: make(chan struct{}),
 		wake: make(chan struct{}, 1), closing: make(chan struct{}), stats: OutletStats{Name: o.Name}}
 	var once sync.Once
 	var result error
@@ -244,21 +242,11 @@ func (q *queue) attempt(ctx context.Context, ms []Message) (int, error) {
 	return max(n, 0), err
 }
 
-// head is the oldest that wait, with the local address they really had.
+// head is the oldest that wait.
 func (q *queue) head(n int) []Message {
 	q.mu.Lock()
-	ms := slices.Clone(q.waiting[:min(n, len(q.waiting))])
-	q.mu.Unlock()
-	for i := range ms {
-		local := &ms[i].Flow.Local
-		if q.source == nil || !local.Addr().IsUnspecified() {
-			continue
-		}
-		if a, err := q.source(ms[i].Flow.Remote); err == nil {
-			*local = netip.AddrPortFrom(a, local.Port())
-		}
-	}
-	return ms
+	defer q.mu.Unlock()
+	return slices.Clone(q.waiting[:min(n, len(q.waiting))])
 }
 
 func (q *queue) took(n int, err error) {
