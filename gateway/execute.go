@@ -30,7 +30,11 @@ func (g *Gateway) execute(a assigned, caller Caller) *run {
 }
 
 func (g *Gateway) newRun(a assigned, caller Caller) *run {
-	return &run{g: g, header: a.header, caller: caller, place: a.place, carried: a.in.carried(),
+	account := ""
+	if v := a.origin.account; v != nil {
+		account = v.Name()
+	}
+	return &run{g: g, header: a.header, account: account, caller: caller, place: a.place, carried: a.in.carried(),
 		legs: map[call.LegID]Leg{}, timers: map[call.Timer]*time.Timer{}, seenSDP: map[call.LegID]bool{},
 		chain: cdr.NewChain(a.header.ID, g.Salt), news: make(chan struct{}, 1)}
 }

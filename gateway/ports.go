@@ -96,6 +96,7 @@ type Leg interface {
 // Outgoing is a leg to place.
 type Outgoing struct {
 	Call       string // the record's id
+	Account    string
 	CallID     string // the emergency call identifier (standards wO1)
 	IncidentID string
 	Leg        call.LegID

@@ -17,6 +17,7 @@ import (
 type run struct {
 	g       *Gateway
 	header  cdr.Header
+	account string
 	session *call.Session
 	caller  Caller
 	anchor  Anchor
@@ -167,7 +168,7 @@ func (r *run) act(a call.Action) {
 }
 
 func (r *run) dial(a call.Action) {
-	o := Outgoing{Call: r.header.ID, CallID: r.header.CallID, IncidentID: r.header.IncidentID, Leg: a.Leg, Invite: a.Target.Invite,
+	o := Outgoing{Call: r.header.ID, Account: r.account, CallID: r.header.CallID, IncidentID: r.header.IncidentID, Leg: a.Leg, Invite: a.Target.Invite,
 		Location: r.place, Plain: a.Plain, Carried: r.carried}
 	sdp, err := r.anchor.Offer(a.Leg, a.Plain)
 	if err != nil {

@@ -102,6 +102,9 @@ func (d *dialog) acknowledge(seq uint32) {
 			d.ua.log.Warn("ACK not sent", "leg", string(d.leg), "error", err)
 			return
 		}
+		for _, h := range d.proof.headers() { // RFC 3261 s22.1
+			req.AppendHeader(h)
+		}
 		d.mu.Lock()
 		d.ack = &ackMemory{req, transaction.NewBranch()}
 		d.mu.Unlock()

@@ -20,12 +20,14 @@ type dialog struct {
 	ua      *UA
 	tells   *teller // of the leg the dialog belongs to
 	leg     call.LegID
+	out     gateway.Outgoing // of a leg we placed
 	key     dialogKey
 	local   string   // our From value in requests of ours, with tag
 	remote  string   // the peer's, with tag
 	routes  []string // the route set, in the order of our requests
 	first   transport.Destination
 	contact string // our Contact value
+	proof   proof  // of our INVITE
 	atEnd   func() // called once, when the dialog ends
 
 	mu        sync.Mutex // guards what follows; nothing is called with it held
@@ -191,36 +193,71 @@ func (d *dialog) nextSeq() uint32 {
 	return d.localSeq
 }
 
-// bye ends the dialog from our side, once. What becomes of the BYE changes nothing, except
-// that another way is tried where one is gone (RFC 5626 s5.3).
+// asked is a request of ours inside a dialog.
+type asked struct {
+	method  sip.RequestMethod
+	headers []sip.Header
+	sdp     string
+	proof   proof
+	done    func(transaction.Event) // told each response that is not dealt with here, and the end; nil: nobody waits
+}
+
+func (a *asked) tell(e transaction.Event) {
+	if a.done != nil {
+		a.done(e)
+	}
+}
+
+// ask sends a request by the nth way, and by the next if that is gone (RFC 5626 s5.3). A
+// challenge of the leg's trunk is answered.
+func (d *dialog) ask(a *asked, n int) {
+	to, ok := d.way(n)
+	if !ok {
+		d.ua.log.Warn("request not delivered", "method", string(a.method), "leg", string(d.leg))
+		a.tell(transaction.Event{Kind: transaction.Broken, Err: transport.ErrFlowGone})
+		return
+	}
+	req, err := d.next(a.method, d.nextSeq())
+	if err != nil {
+		d.ua.log.Warn("request not sent", "method", string(a.method), "leg", string(d.leg), "error", err)
+		a.tell(transaction.Event{Kind: transaction.Broken, Err: err})
+		return
+	}
+	for _, h := range append(a.proof.headers(), a.headers...) {
+		req.AppendHeader(h)
+	}
+	if a.sdp != "" {
+		req.AppendHeader(sip.NewHeader("Content-Type", "application/sdp"))
+		req.SetBody([]byte(a.sdp))
+	}
+	d.ua.layer.Request(req, to, func(e transaction.Event) {
+		switch {
+		case e.Kind == transaction.Broken:
+			d.do(func() { d.ask(a, n+1) })
+		case e.Kind == transaction.Failure && challenged(e.Response) && d.prove(a, e.Response, req):
+			d.do(func() { d.ask(a, n) })
+		default:
+			a.tell(e)
+		}
+	})
+}
+
+func (d *dialog) prove(a *asked, res *sip.Response, req *sip.Request) bool {
+	user, password, ok := d.ua.credentials(d.out)
+	return ok && a.proof.answer(res, req, user, password)
+}
+
+// bye ends the dialog from our side, once. What becomes of the BYE changes nothing.
 func (d *dialog) bye(why string) {
 	d.tells.hush()
 	if !d.stop() {
 		return
 	}
-	d.do(func() { d.sendBye(why, 0) })
-}
-
-// sendBye sends a BYE by the nth way, and by the next if that is gone.
-func (d *dialog) sendBye(why string, n int) {
-	to, ok := d.way(n)
-	if !ok {
-		d.ua.log.Warn("BYE not delivered", "leg", string(d.leg))
-		return
-	}
-	req, err := d.next(sip.BYE, d.nextSeq())
-	if err != nil {
-		d.ua.log.Warn("BYE not sent", "leg", string(d.leg), "error", err)
-		return
-	}
+	a := &asked{method: sip.BYE}
 	if why != "" {
-		req.AppendHeader(sip.NewHeader("Reason", `SIP;cause=200;text=`+quoted(oneLine(why))))
+		a.headers = append(a.headers, sip.NewHeader("Reason", `SIP;cause=200;text=`+quoted(oneLine(why))))
 	}
-	d.ua.layer.Request(req, to, func(e transaction.Event) {
-		if e.Kind == transaction.Broken {
-			d.do(func() { d.sendBye(why, n+1) })
-		}
-	})
+	d.do(func() { d.ask(a, 0) })
 }
 
 // hungUp is the peer's BYE, told once.

@@ -20,6 +20,7 @@ type attempt struct {
 	seq    uint32
 	to     transport.Destination
 	extra  []sip.Header
+	proof  proof // what a trunk's challenges were answered with
 }
 
 // invite builds the INVITE of a leg: who calls, from where, and whose call it is.
@@ -63,7 +64,7 @@ func (u *UA) invite(o gateway.Outgoing, a attempt, callID, tag string) (*sip.Req
 		}
 	}
 	add("Supported", strings.Join(supported, ", "))
-	for _, h := range a.extra {
+	for _, h := range append(a.proof.headers(), a.extra...) {
 		req.AppendHeader(h)
 	}
 	if ct, content := body(o.SDP, others); content != nil {

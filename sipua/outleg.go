@@ -27,8 +27,9 @@ type outLeg struct {
 	attempt    attempt                 // what goes out now
 	later      []transport.Destination // what else the name resolved to
 	tx         *transaction.Client
-	sent       int     // INVITEs
-	dialog     *dialog // of the first 2xx
+	invite     *sip.Request // the last that went out
+	sent       int          // INVITEs
+	dialog     *dialog      // of the first 2xx
 	redirected bool
 	longer     bool // 422 was answered
 	unwanted   bool
@@ -142,6 +143,9 @@ func (l *outLeg) send(to transport.Destination) {
 		l.fail(0, err.Error())
 		return
 	}
+	l.mu.Lock()
+	l.invite = req
+	l.mu.Unlock()
 	l.ua.awaits(to, 1)
 	first := true
 	tx := l.ua.layer.Request(req, to, func(e transaction.Event) {
@@ -192,6 +196,7 @@ func (l *outLeg) another() bool {
 	}
 	next := l.later[0]
 	l.later = l.later[1:]
+	l.attempt.proof = nil // its nonces are another element's
 	return l.ua.spawn(func() { l.send(next) })
 }
 
@@ -231,7 +236,10 @@ func (l *outLeg) succeeded(res *sip.Response) {
 
 func (l *outLeg) established(res *sip.Response, to transport.Destination) {
 	d := l.ua.answered(res, to)
-	d.leg, d.tells, d.atEnd = l.out.Leg, l.tells, l.end
+	d.leg, d.out, d.tells, d.atEnd = l.out.Leg, l.out, l.tells, l.end
+	l.mu.Lock()
+	d.proof = l.attempt.proof
+	l.mu.Unlock()
 	d.acknowledge(seqOf(res)) // before anybody can hang up
 	l.mu.Lock()
 	l.dialog = d
@@ -253,7 +261,7 @@ func (l *outLeg) established(res *sip.Response, to transport.Destination) {
 // refused is a final response that is not 2xx. Some are answered before the leg is given
 // up (R8), but not once nobody wants the leg any more.
 func (l *outLeg) refused(res *sip.Response) {
-	if res.StatusCode/100 == 3 && l.follow(res) || res.StatusCode == 422 && l.allowLonger(res) {
+	if res.StatusCode/100 == 3 && l.follow(res) || res.StatusCode == 422 && l.allowLonger(res) || challenged(res) && l.authorise(res) {
 		return
 	}
 	// RFC 3263 s4.3: 503 is an element that is not there.
@@ -273,7 +281,7 @@ func (l *outLeg) follow(res *sip.Response) bool {
 	}
 	l.redirected = true
 	// RFC 3261 s8.1.3.4: the Contact becomes the request-URI, To, From and Call-ID stay.
-	l.attempt.target, l.attempt.hop = uri, ""
+	l.attempt.target, l.attempt.hop, l.attempt.proof = uri, "", nil
 	l.attempt.seq++
 	l.later = nil
 	return l.ua.spawn(l.placeAt)

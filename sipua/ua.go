@@ -33,12 +33,14 @@ type Resolver interface {
 
 // Config is what a UA stands on. Transport, Resolver and Calls are required.
 type Config struct {
-	Transport   *transport.Layer
-	Resolver    Resolver
-	Calls       Calls
-	Register    Register // nil: REGISTER gets 405
-	Domain      string   // our name in From, Content-ID and the like
-	Agent       string   // User-Agent and Server
+	Transport *transport.Layer
+	Resolver  Resolver
+	Calls     Calls
+	Register  Register // nil: REGISTER gets 405
+	Domain    string   // our name in From, Content-ID and the like
+	Agent     string   // User-Agent and Server
+	// Credentials are what a trunk of an account knows us by; nil: challenges are not answered.
+	Credentials func(account, trunk string) (user, password string, ok bool)
 	Transaction transaction.Config
 	Log         *slog.Logger
 }
