@@ -199,8 +199,8 @@ func (c *conn) run() error {
 		if err != nil {
 			return fmt.Errorf("connection to %s %s ended: %w", c.to.protocol, c.to.addr, err)
 		}
-		raw := o.encode(c)
-		c.nc.SetWriteDeadline(time.Now().Add(c.layer.cfg.WriteTimeout))
+		raw, at := o.encode(c), time.Now()
+		c.nc.SetWriteDeadline(at.Add(c.layer.cfg.WriteTimeout))
 		if _, err := c.nc.Write(raw); err != nil {
 			c.layer.stats.SendErrors.Add(1)
 			err = fmt.Errorf("sending to %s %s: %w", c.to.protocol, c.to.addr, err)
@@ -209,7 +209,7 @@ func (c *conn) run() error {
 		}
 		c.last.Store(time.Now().UnixNano())
 		if len(raw) > len(ping) {
-			c.layer.sent(raw, c.flow)
+			c.layer.sent(raw, c.flow, at)
 			c.layer.conns.used(c)
 		}
 		o.tell(Sent{Flow: c.flow, Raw: raw, Peer: c.peer})

@@ -1,5 +1,6 @@
 // Package transport moves SIP messages between the network and one sink: RFC 3261 s18,
-// with RFC 3581 (rport) and the keep-alives and flows of RFC 5626.
+// with RFC 3581 (rport), the keep-alives and flows of RFC 5626, the certificates of RFC 5922 and the
+// look-ups of RFC 3263.
 //
 // # What it promises
 //
@@ -38,6 +39,11 @@
 //
 // The Via is written by this package when it knows the transport and the local address; the
 // request is not changed.
+//
+// A UDP socket bound to all addresses answers from the one that was asked (multihomed.go), so that the Flow's Local
+// is an address and not 0.0.0.0.
+//
+// Where a URI leads is the [Resolver]'s: RFC 3263, with answers that outlive their name server.
 //
 // # Bounds
 //

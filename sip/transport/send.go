@@ -70,7 +70,7 @@ func (l *Layer) requestByUDP(req *sip.Request, branch string, to Destination, re
 	l.memory.learnOurs(host)
 	raw := encode(req, newVia(UDP, host, port, branch))
 	datagram := func() {
-		flow, err := s.send(raw, to.Addr)
+		flow, err := s.send(raw, to.Addr, source)
 		report.tell(Sent{Flow: flow, Raw: raw, Err: err})
 	}
 	if len(raw) <= datagramLimit || !upgrade || l.memory.refusesTCP(to.Addr) {
@@ -114,7 +114,7 @@ func (l *Layer) SendRaw(raw []byte, on Flow, fallback netip.AddrPort, report Rep
 		if fallback.IsValid() {
 			to = fallback
 		}
-		flow, err := s.send(raw, to)
+		flow, err := s.send(raw, to, on.Local.Addr())
 		report.tell(Sent{Flow: flow, Raw: raw, Err: err})
 		return
 	}

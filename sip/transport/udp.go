@@ -16,6 +16,7 @@ const receiveBuffer = 4 << 20
 // socket is one UDP listener. Requests leave by it too, so that answers through a NAT come back (RFC 3581 s4).
 type socket struct {
 	packetConn
+	homes *multihomed // nil: bound to one address, or the system cannot tell
 	layer *Layer
 	local netip.AddrPort
 	name  advertised
@@ -39,14 +40,14 @@ func (l *Layer) openSocket(ctx context.Context, addr netip.AddrPort, name advert
 	if sizable, ok := pc.(interface{ SetReadBuffer(int) error }); ok {
 		sizable.SetReadBuffer(receiveBuffer) // the kernel may give less; that is its business
 	}
-	return &socket{packetConn: conn, layer: l, local: local, name: name}, nil
+	return &socket{packetConn: conn, homes: asMultihomed(pc, local.Addr()), layer: l, local: local, name: name}, nil
 }
 
 // read is the socket's goroutine until the socket is closed.
 func (s *socket) read() {
 	buf := make([]byte, 64<<10)
 	for {
-		n, from, err := s.ReadFromUDPAddrPort(buf)
+		n, from, local, err := s.datagram(buf)
 		if err != nil {
 			if s.layer.ctx.Err() != nil || errors.Is(err, net.ErrClosed) {
 				return
@@ -65,32 +66,65 @@ func (s *socket) read() {
 			s.layer.stats.Keepalives.Add(1)
 			continue
 		}
-		s.layer.receive(raw, Flow{Protocol: UDP, Local: s.local, Remote: unmap(from)}, nil)
+		s.layer.receive(raw, Flow{Protocol: UDP, Local: local, Remote: unmap(from)}, nil)
 	}
 }
 
-func (s *socket) send(raw []byte, to netip.AddrPort) (Flow, error) {
-	flow := Flow{Protocol: UDP, Local: s.local, Remote: to}
+// datagram reads one, and says which of our addresses it came to.
+func (s *socket) datagram(b []byte) (n int, from, local netip.AddrPort, err error) {
+	if s.homes == nil {
+		n, from, err = s.ReadFromUDPAddrPort(b)
+		return n, from, s.local, err
+	}
+	n, from, to, err := s.homes.read(b)
+	return n, from, s.at(to), err
+}
+
+// at is the socket's address when one of the node's addresses is meant, if it can be told.
+func (s *socket) at(source netip.Addr) netip.AddrPort {
+	if s.homes == nil || !source.IsValid() || source.IsUnspecified() {
+		return s.local
+	}
+	return netip.AddrPortFrom(source, s.local.Port())
+}
+
+// send writes a datagram, from source where the socket is bound to all addresses.
+func (s *socket) send(raw []byte, to netip.AddrPort, source netip.Addr) (Flow, error) {
+	flow, now := Flow{Protocol: UDP, Local: s.at(source), Remote: to}, time.Now()
+	if flow.Local != s.local {
+		if s.homes.write(raw, to, source) == nil {
+			s.layer.sent(raw, flow, now)
+			return flow, nil
+		}
+		// The node has lost that address, or it was a network's broadcast: better from another than not.
+		flow.Local = s.local
+	}
 	if _, err := s.WriteToUDPAddrPort(raw, to); err != nil {
 		s.layer.stats.SendErrors.Add(1)
 		return flow, fmt.Errorf("sending to %s by UDP: %w", to, err)
 	}
-	s.layer.sent(raw, flow)
+	s.layer.sent(raw, flow, now)
 	return flow, nil
 }
 
-// sent counts and shows a message that has left.
-func (l *Layer) sent(raw []byte, flow Flow) {
+// sent counts and shows a message that has left. Its time is from before that, since the
+// answer may be here already.
+func (l *Layer) sent(raw []byte, flow Flow, at time.Time) {
 	l.stats.Sent.Add(1)
 	if l.cfg.Observer != nil {
-		l.cfg.Observer(Observation{Out, flow, time.Now(), raw})
+		l.cfg.Observer(Observation{Out, flow, at, raw})
 	}
 }
 
-// socketAt is the socket bound at local, nil if none is.
+// socketAt is the socket bound at local, or to all addresses with its port; nil if none is.
 func (l *Layer) socketAt(local netip.AddrPort) *socket {
 	for _, s := range l.udp {
 		if s.local == local {
+			return s
+		}
+	}
+	for _, s := range l.udp {
+		if s.local.Addr().IsUnspecified() && s.local.Port() == local.Port() && s.local.Addr().Is4() == local.Addr().Is4() {
 			return s
 		}
 	}
