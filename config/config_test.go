@@ -160,7 +160,8 @@ func TestNodeSettings(t *testing.T) {
 		}
 		n = n.OrDefaults()
 		if n.Name != "gw1.example.com" || n.SIP.Advertise.String() != "203.0.113.7" || n.Media.Advertise != "203.0.113.8" ||
-			n.TLS.Key == "" || len(n.SIP.Listen) != 3 || !n.Database.IsPostgres() {
+			n.TLS.Key == "" || len(n.SIP.Listen) != 3 || !n.Database.IsPostgres() ||
+			n.HEP != (HEP{Collector{"udp", HostPort{"homer.example.com", 9060}}, 2001, "change-me"}) {
 			t.Errorf("read %+v", n)
 		}
 	})
@@ -176,6 +177,21 @@ func TestNodeSettings(t *testing.T) {
 			var h HostPort
 			if h.UnmarshalText([]byte(bad)) == nil {
 				t.Errorf("%q was accepted as %+v", bad, h)
+			}
+		}
+	})
+	t.Run("collectors", func(t *testing.T) {
+		for in, want := range map[string]string{"udp:homer.example.com:9062": "udp:homer.example.com:9062", "tcp:192.0.2.9": "tcp:192.0.2.9:9060",
+			"udp:[2001:db8::1]:9063": "udp:[2001:db8::1]:9063", "udp:2001:db8::1": "udp:[2001:db8::1]:9060"} {
+			var c Collector
+			if err := c.UnmarshalText([]byte(in)); err != nil || c.String() != want {
+				t.Errorf("%s is %s (%v)", in, c, err)
+			}
+		}
+		for _, bad := range []string{"", "udp", "udp:", "homer.example.com:9060", "tls:homer.example.com:9060", "udp:homer:0", "9060"} {
+			var c Collector
+			if c.UnmarshalText([]byte(bad)) == nil {
+				t.Errorf("%q was accepted as %s", bad, c)
 			}
 		}
 	})

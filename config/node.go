@@ -3,6 +3,7 @@ package config
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"net"
 	"net/netip"
 	"net/url"
@@ -31,6 +32,7 @@ type Node struct {
 	DataDir  string   `json:"data_dir,omitempty"` // database, recordings
 	Database Database `json:"database,omitempty"`
 	Log      Log      `json:"log,omitzero"`
+	HEP      HEP      `json:"hep,omitzero"`
 	Limits   Limits   `json:"limits,omitzero"`
 }
 
@@ -66,6 +68,14 @@ type TLS struct {
 type Log struct {
 	Level  LogLevel  `json:"level,omitempty"`
 	Format LogFormat `json:"format,omitempty"`
+}
+
+// HEP is a collector, such as Homer, that is shown the SIP messages of calls as they
+// happen (A6).
+type HEP struct {
+	Address  Collector `json:"address,omitzero"`
+	NodeID   int64     `json:"node_id,omitempty"`  // this node among those that send to the collector
+	Password string    `json:"password,omitempty"` // the collector's authentication key
 }
 
 // Limits hold ordinary traffic back, never an emergency call (R13).
@@ -171,6 +181,12 @@ func (n *Node) check(fault func(path, text, fix string)) {
 	if n.Limits.OrdinaryCalls < 0 {
 		fault("limits.ordinary_calls", "it is negative", "write how many, or leave it out for 500")
 	}
+	if n.HEP.Address == (Collector{}) && n.HEP != (HEP{}) {
+		fault("hep", "there is no collector to send to", "set hep.address, such as udp:homer.example.com:9060")
+	}
+	if n.HEP.NodeID < 0 || n.HEP.NodeID > math.MaxUint32 {
+		fault("hep.node_id", "it does not fit into 32 bits", "write a number from 0 to 4294967295")
+	}
 	if n.Media.Ports.First != 0 {
 		for i, l := range n.SIP.Listen {
 			if l.Transport == "udp" && n.Media.Ports.Has(l.Address.Port()) {
@@ -222,6 +238,32 @@ func (l *Listener) UnmarshalText(b []byte) error {
 		return fmt.Errorf("%q is not a transport with an address and a port: write udp:0.0.0.0:5060, tcp:[::]:5060 or tls:0.0.0.0:5061", b)
 	}
 	*l = Listener{transport, at}
+	return nil
+}
+
+// Collector is a transport and where somebody else listens: "udp:homer.example.com:9060".
+type Collector struct {
+	Transport string // udp or tcp
+	HostPort
+}
+
+// hepPort is where collectors listen by habit; there is no registered port.
+const hepPort = 9060
+
+func (c Collector) String() string { return c.Transport + ":" + c.HostPort.String() }
+
+// MarshalText writes what UnmarshalText reads.
+func (c Collector) MarshalText() ([]byte, error) { return []byte(c.String()), nil }
+
+// UnmarshalText reads "udp:homer.example.com:9060", "tcp:192.0.2.9"; without a port it is 9060.
+func (c *Collector) UnmarshalText(b []byte) error {
+	transport, address, ok := strings.Cut(string(b), ":")
+	var at HostPort
+	if err := at.UnmarshalText([]byte(address)); err != nil || !ok || (transport != "udp" && transport != "tcp") {
+		return fmt.Errorf("%q is not a transport with a host and a port: write udp:homer.example.com:9060 or tcp:192.0.2.9:9061", b)
+	}
+	at.Port = cmp.Or(at.Port, hepPort)
+	*c = Collector{transport, at}
 	return nil
 }
 
