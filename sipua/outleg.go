@@ -50,6 +50,9 @@ func (u *UA) Dial(o gateway.Outgoing, r gateway.Reporter) gateway.Leg {
 		attempt: attempt{target: o.Invite.RequestURI, hop: o.Invite.NextHop, seq: 1}}
 	l.tells.begin(r)
 	u.claim(l, 1)
+	if u.Dialled != nil {
+		u.Dialled(o.Call, l.callID)
+	}
 	if !u.spawn(l.place) {
 		l.fail(0, "closing")
 	}

@@ -54,6 +54,21 @@ func (p *peer) back(method, ok, body string, headers ...string) string {
 	return p.request(method, "sip:tocsin@192.0.2.1:5060", body, headers...)
 }
 
+func TestWhoseLegItIsIsToldBeforeItIsSent(t *testing.T) {
+	var told []string
+	onRig(t, func(r *rig) {
+		p := r.peer(psapIP)
+		r.ua.Dial(to911("sip:"+psapIP), &log{})
+		early := strings.Join(told, ", ") // nothing of it can be on the wire before Dial has told
+		invite := p.next("INVITE")
+		if want := "k1 " + value(invite, "Call-ID"); early != want || len(told) != 1 {
+			t.Errorf("told was %q, want %q once", told, want)
+		}
+	}, func(c *Config) {
+		c.Dialled = func(record, sipCallID string) { told = append(told, record+" "+sipCallID) }
+	})
+}
+
 func TestLegAnswered(t *testing.T) {
 	onRig(t, func(r *rig) {
 		p, leg, l, invite := r.dialled()

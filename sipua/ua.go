@@ -42,7 +42,10 @@ type Config struct {
 	// Credentials are what a trunk of an account knows us by; nil: challenges are not answered.
 	Credentials func(account, trunk string) (user, password string, ok bool)
 	Transaction transaction.Config
-	Log         *slog.Logger
+	// Dialled is told the Call-ID of a leg before anything of it is sent, and of which
+	// record it is. nil: nobody is.
+	Dialled func(record, sipCallID string)
+	Log     *slog.Logger
 }
 
 // UA is a back-to-back user agent. It is the user of its transaction layer.
