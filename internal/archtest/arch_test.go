@@ -37,7 +37,7 @@ var rings = map[ring][]string{
 	decisions:  {"call", "policy", "callback", "dialplan", "orgcheck", "stir"},
 	record:     {"cdr"},
 	order:      {"gateway"},
-	adapters:   {"overload", "sipua", "registrar", "trunk", "media", "store", "config", "api", "capture"},
+	adapters:   {"overload", "sipua", "registrar", "trunk", "media", "store", "config", "api", "capture", "stir/fetch"},
 	process:    {"app", "cmd/tocsin"},
 }
 
