@@ -22,7 +22,8 @@ type TLSConfig struct {
 	ClientCA string
 	// Roots are whom we believe when calling out; nil: whom the operating system believes.
 	Roots *x509.CertPool
-	// Trouble is told of certificates that are not as they should be. It must not block.
+	// Trouble is told of certificates that are not as they should be: of a peer's with every connection, of ours at
+	// most hourly. It must not block.
 	Trouble func(Trouble)
 }
 
@@ -30,7 +31,7 @@ type TLSConfig struct {
 type TroubleKind uint8
 
 const (
-	OwnCertificate TroubleKind = iota + 1 // ours has expired or cannot be read; told at most hourly
+	OwnCertificate TroubleKind = iota + 1 // ours has expired or cannot be read
 	PeerUnverified                        // the peer's is wrong, and the connection is used all the same
 	PeerRefused                           // there is no connection because of it
 )

@@ -7,16 +7,13 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/netip"
-	"os"
-	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
-	"github.com/miekg/dns"
+	"pgregory.net/rapid"
 )
 
 // zone is a name server in memory: NAPTR, SRV and addresses, each answer after delay.
@@ -351,93 +348,22 @@ func TestSRVOrder(t *testing.T) {
 	}
 }
 
-// NAPTR is our own question: one real name server on loopback, beside one that is broken.
-func TestNAPTRIsAskedOfTheSystemsNameServers(t *testing.T) {
-	big := make([]dns.RR, 0, 60)
-	for i := range 60 {
-		rr, err := dns.NewRR(fmt.Sprintf(`big.example. 60 IN NAPTR %d 50 "s" "SIP+D2U" "" _sip._udp.big.example.`, i))
-		if err != nil {
-			t.Fatal(err)
+// Whatever is drawn, no target is lost and no priority jumps the queue.
+func TestSRVOrderIsAPermutationByPriority(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		var records []*net.SRV
+		for i := range rapid.IntRange(0, 8).Draw(t, "records") {
+			records = append(records, &net.SRV{Target: fmt.Sprint(i), Priority: rapid.Uint16Range(0, 3).Draw(t, "priority"), Weight: rapid.Uint16().Draw(t, "weight")})
 		}
-		big = append(big, rr)
-	}
-	var asked []string
-	var mu sync.Mutex
-	answer := dns.HandlerFunc(func(w dns.ResponseWriter, q *dns.Msg) {
-		m := new(dns.Msg)
-		m.SetReply(q)
-		network := w.LocalAddr().Network()
-		mu.Lock()
-		asked = append(asked, network+" "+q.Question[0].Name)
-		mu.Unlock()
-		host, _, _ := net.SplitHostPort(w.LocalAddr().String())
-		switch {
-		case host == "127.0.0.2":
-			m.Rcode = dns.RcodeServerFailure
-		case q.Question[0].Name == "big.example." && network == "udp":
-			m.Truncated = true
-		case q.Question[0].Name == "big.example.":
-			m.Answer = big
-		case q.Question[0].Name == "small.example.":
-			m.Answer = big[:1]
-		default:
-			m.Rcode = dns.RcodeNameError
+		list := inOrder(records, func(n int) int { return rapid.IntRange(0, n-1).Draw(t, "chance") })
+		seen := map[string]bool{}
+		for i, s := range list {
+			if seen[s.Target] = true; i > 0 && s.Priority < list[i-1].Priority {
+				t.Fatalf("priority %d behind %d", s.Priority, list[i-1].Priority)
+			}
 		}
-		w.WriteMsg(m)
+		if len(list) != len(records) || len(seen) != len(records) {
+			t.Fatalf("%d of %d records", len(seen), len(records))
+		}
 	})
-	pc, err := net.ListenPacket("udp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, port, _ := net.SplitHostPort(pc.LocalAddr().String())
-	ln, err := net.Listen("tcp", "127.0.0.1:"+port)
-	if err != nil {
-		t.Fatal(err)
-	}
-	broken, err := net.ListenPacket("udp", "127.0.0.2:"+port)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, s := range []*dns.Server{{PacketConn: pc, Handler: answer}, {Listener: ln, Handler: answer}, {PacketConn: broken, Handler: answer}} {
-		done := make(chan error, 1)
-		started := make(chan struct{})
-		s.NotifyStartedFunc = func() { close(started) }
-		go func() { done <- s.ActivateAndServe() }()
-		<-started
-		t.Cleanup(func() {
-			s.Shutdown()
-			<-done
-		})
-	}
-	file := filepath.Join(t.TempDir(), "resolv.conf")
-	write := func(s string) {
-		if err := os.WriteFile(file, []byte(s), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	l := &SystemLookup{file: file, port: port}
-	if _, err := l.LookupNAPTR(t.Context(), "small.example"); err == nil {
-		t.Error("an answer without a resolver file")
-	}
-	write("nameserver 127.0.0.2\nnameserver 127.0.0.1\n")
-	got, err := l.LookupNAPTR(t.Context(), "small.example")
-	if err != nil || !slices.Equal(got, []NAPTR{{0, 50, "s", "SIP+D2U", "_sip._udp.big.example."}}) {
-		t.Errorf("%+v, %v", got, err)
-	}
-	if got, err := l.LookupNAPTR(t.Context(), "big.example"); err != nil || len(got) != 60 {
-		t.Errorf("%d records, %v", len(got), err)
-	}
-	mu.Lock()
-	if !slices.Contains(asked, "tcp big.example.") {
-		t.Errorf("asked %q", asked)
-	}
-	mu.Unlock()
-	var missing *net.DNSError
-	if _, err := l.LookupNAPTR(t.Context(), "nowhere.example"); !errors.As(err, &missing) || !missing.IsNotFound {
-		t.Errorf("no such name: %v", err)
-	}
-	write("nameserver 127.0.0.2\n")
-	if _, err := l.LookupNAPTR(t.Context(), "small.example"); !errors.As(err, &missing) || missing.IsNotFound {
-		t.Errorf("a broken server only: %v", err)
-	}
 }
