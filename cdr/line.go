@@ -59,6 +59,8 @@ func EventLine(e call.Event, dialled string) (Line, bool) {
 		l.Message = "digit " + e.Digit
 	case call.MediaLost:
 		l.To, l.Message = "", "nothing is heard of "+string(e.Leg)
+	case call.MediaHeard:
+		l.To, l.Message = "", string(e.Leg)+" is heard again"
 	case call.PSAPWanted:
 		l.To, l.Message = "", "a member asks for the PSAP"
 	default:

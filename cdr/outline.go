@@ -1,6 +1,7 @@
 package cdr
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"time"
@@ -26,11 +27,20 @@ type Outline struct {
 	Node       string
 }
 
+// What the content of an action says that is in the list, as [Chain.Append] writes it.
+var (
+	answers = []byte(`"kind":"` + call.Answer.String() + `"`)
+	ends    = []byte(`"kind":"` + call.End.String() + `"`)
+)
+
 // Add takes an entry of the call into the outline. An entry whose content was erased adds
 // nothing.
 func (o *Outline) Add(e Entry) error {
 	// Most entries are events, and no event is in the list.
 	if e.Content == nil || e.Kind == Happened || e.Kind == Degraded {
+		return nil
+	}
+	if e.Kind == Did && !bytes.Contains(e.Content, answers) && !bytes.Contains(e.Content, ends) {
 		return nil
 	}
 	var c struct {

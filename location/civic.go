@@ -2,6 +2,7 @@ package location
 
 import (
 	"fmt"
+	"iter"
 	"strings"
 
 	"github.com/tocsin-sip/tocsin/e164"
@@ -112,6 +113,18 @@ var elements = [...]Element{
 // Get is the value of the element in c.
 func (e Element) Get(c CivicAddress) string { return *e.of(&c) }
 
+// Values gives the elements that c has, in the order of Elements. Asking for one after the
+// other with Get copies the address each time.
+func (c CivicAddress) Values() iter.Seq2[Element, string] {
+	return func(yield func(Element, string) bool) {
+		for _, e := range elements {
+			if v := *e.of(&c); v != "" && !yield(e, v) {
+				return
+			}
+		}
+	}
+}
+
 // Set changes the value of the element in c.
 func (e Element) Set(c *CivicAddress, value string) { *e.of(c) = value }
 
@@ -166,8 +179,9 @@ func (c CivicAddress) AreaOnly() bool {
 // space gone, country in upper case.
 func (c CivicAddress) Normal() CivicAddress {
 	for _, e := range elements {
-		at := e.of(&c)
-		*at = strings.Join(strings.Fields(*at), " ")
+		if at := e.of(&c); *at != "" {
+			*at = strings.Join(strings.Fields(*at), " ")
+		}
 	}
 	c.Country = e164.Region(strings.ToUpper(string(c.Country)))
 	c.Language = strings.TrimSpace(c.Language)
@@ -176,10 +190,8 @@ func (c CivicAddress) Normal() CivicAddress {
 
 // Over lays c over base: what c names replaces what base names.
 func (c CivicAddress) Over(base CivicAddress) CivicAddress {
-	for _, e := range elements {
-		if v := e.Get(c); v != "" {
-			e.Set(&base, v)
-		}
+	for e, v := range c.Values() {
+		e.Set(&base, v)
 	}
 	if c.Language != "" {
 		base.Language = c.Language

@@ -175,10 +175,7 @@ func (l Location) hash() string {
 }
 
 func writeCivic(w io.Writer, c CivicAddress) {
-	c = c.Normal()
-	for _, e := range elements {
-		if v := e.Get(c); v != "" {
-			fmt.Fprintf(w, "%s=%q\n", e.Name, v)
-		}
+	for e, v := range c.Normal().Values() {
+		fmt.Fprintf(w, "%s=%q\n", e.Name, v)
 	}
 }

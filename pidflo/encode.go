@@ -102,8 +102,8 @@ func writeInfo(info *etree.Element, l Located) error {
 
 // clean leaves only what XML can hold.
 func clean(c location.CivicAddress) location.CivicAddress {
-	for _, e := range location.Elements() {
-		e.Set(&c, text(e.Get(c)))
+	for e, v := range c.Values() {
+		e.Set(&c, text(v))
 	}
 	c.Language = text(c.Language)
 	return c.Normal()
@@ -118,10 +118,8 @@ func writeCivic(info *etree.Element, c location.CivicAddress) {
 	if language.MatchString(c.Language) {
 		civic.CreateAttr("xml:lang", c.Language)
 	}
-	for _, e := range location.Elements() {
-		v := e.Get(c)
+	for e, v := range c.Values() {
 		switch {
-		case v == "":
 		case e.Extension: // RFC 6848 s4: in their own namespace, behind the others
 			if civic.SelectAttr("xmlns:cae") == nil {
 				civic.CreateAttr("xmlns:cae", nsCivicExt)
