@@ -1,6 +1,7 @@
 package app
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -129,7 +130,8 @@ type degradations struct {
 }
 
 func (d *degradations) count(e cdr.Entry) {
-	if e.Kind != cdr.Stages && e.Kind != cdr.Degraded {
+	// Most calls have none, and what was decided is long.
+	if e.Kind != cdr.Degraded && (e.Kind != cdr.Stages || !bytes.Contains(e.Content, []byte(`"degradations":`))) {
 		return
 	}
 	var said struct {
