@@ -27,7 +27,7 @@
 //
 //	form         the header parses; its parameters agree with what was signed    438
 //	             a ppt we do not know is passed over (RFC 8224 s4)               no code
-//	algorithm    ES256, the only one of RFC 8225 s8                              437
+//	algorithm    ES256, the only one of RFC 8225 s4.2                            437
 //	certificate  it could be fetched                                             436
 //	             valid at that instant, leads to a root we were given            437
 //	             its TNAuthList, if any, covers the caller (RFC 8226 s9)         437
@@ -38,8 +38,8 @@
 // No Identity at all is 428, which is a Result of its own.
 //
 // The form is read liberally where that costs nothing: parameters in any order and case, iat in
-// quotes (as the example of RFC 8225 s7.1 has it, erratum 5985), a plus sign before a number,
-// base64 with padding. What is signed by us is strict.
+// quotes (as the examples of RFC 8225 s7.1 and RFC 8588 s6 have it, errata 5985 and 6656), a plus
+// sign before a number, base64 with padding. What is signed by us is strict.
 //
 // An operator code (SPC) in a TNAuthList cannot be compared with a number without the
 // numbering administration's tables. It is shown, and counts as covering. A certificate that

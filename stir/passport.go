@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -48,7 +49,7 @@ type priority struct {
 }
 
 // issued is a NumericDate (RFC 7519 s2). In quotes it is wrong, but it is what the example
-// of RFC 8225 s7.1 shows (erratum 5985), and some copied it.
+// of RFC 8225 s7.1 shows (erratum 5985), that of RFC 8588 s6 too, and some copied it.
 type issued int64
 
 func (i *issued) UnmarshalJSON(b []byte) error {
@@ -70,6 +71,9 @@ func (c Claims) payload() payload {
 			p.Dest.URI = append(p.Dest.URI, d.uri)
 		}
 	}
+	// RFC 8225 s5.2.1: the identities of an array are in lexicographic order too.
+	slices.Sort(p.Dest.TN)
+	slices.Sort(p.Dest.URI)
 	switch c.Kind {
 	case Shaken:
 		p.Attest, p.OrigID = c.Attest.String(), c.OrigID
@@ -91,6 +95,9 @@ func (p payload) claims(k Kind) (Claims, error) {
 	}
 	if p.Orig == nil || p.Dest == nil {
 		return c, fmt.Errorf("orig or dest is missing")
+	}
+	if p.Orig.TN != "" && p.Orig.URI != "" { // RFC 8225 s5.2.1: exactly one
+		return c, fmt.Errorf("orig names two")
 	}
 	if c.Orig = claimed(p.Orig.TN, p.Orig.URI); !c.Orig.Known() {
 		return c, fmt.Errorf("orig names nobody")

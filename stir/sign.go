@@ -92,7 +92,7 @@ func (c Claims) complete() error {
 		if c.Attest < Full || c.Attest > Gateway {
 			return fmt.Errorf("%s: not A, B or C", c.Attest)
 		}
-		if c.Orig.number == "" { // RFC 8588 s3: about telephone numbers
+		if c.Orig.number == "" { // RFC 8588 s3: it is about telephone numbers
 			return errors.New("shaken is about numbers, orig has none")
 		}
 		if !isUUID(c.OrigID) { // RFC 8588 s5

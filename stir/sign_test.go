@@ -36,7 +36,7 @@ func TestWhatIsSigned(t *testing.T) {
 		head, body string
 		parameters string
 	}{
-		{"RFC 8588 s3: shaken", Claims{Kind: Shaken, Orig: n, Dest: []Party{Number("+12155550131")}, IssuedAt: at, Attest: Full, OrigID: origID},
+		{"RFC 8588 s6: shaken", Claims{Kind: Shaken, Orig: n, Dest: []Party{Number("+12155550131")}, IssuedAt: at, Attest: Full, OrigID: origID},
 			`{"alg":"ES256","ppt":"shaken","typ":"passport","x5u":"https://cert.example.org/passport.cer"}`,
 			`{"attest":"A","dest":{"tn":["12155550131"]},"iat":1443208345,"orig":{"tn":"12155550121"},"origid":"123e4567-e89b-12d3-a456-426655440000"}`,
 			";info=<https://cert.example.org/passport.cer>;alg=ES256;ppt=shaken"},
@@ -52,6 +52,10 @@ func TestWhatIsSigned(t *testing.T) {
 			`{"alg":"ES256","ppt":"rph","typ":"passport","x5u":"https://cert.example.org/passport.cer"}`,
 			`{"dest":{"tn":["12155551213"]},"iat":1443208345,"orig":{"tn":"12155550121"},"rph":{"auth":["esnet.0"]},"sph":"psap-callback"}`,
 			";info=<https://cert.example.org/passport.cer>;alg=ES256;ppt=rph"},
+		{"RFC 8225 s5.2.1: the called in order", Claims{Kind: Plain, Orig: n, IssuedAt: at, Dest: []Party{ParseParty("sip:bob@example.net"), Number("+12155550131"), ParseParty("sip:alice@example.com"), Number("+12125551212")}},
+			`{"alg":"ES256","typ":"passport","x5u":"https://cert.example.org/passport.cer"}`,
+			`{"dest":{"tn":["12125551212","12155550131"],"uri":["sip:alice@example.com","sip:bob@example.net"]},"iat":1443208345,"orig":{"tn":"12155550121"}}`,
+			";info=<https://cert.example.org/passport.cer>;alg=ES256"},
 		{"RFC 8225 appendix A: no ppt", Claims{Kind: Plain, Orig: Number("+12155551212"), Dest: []Party{ParseParty("sip:alice@example.com")}, IssuedAt: time.Unix(1471375418, 0)},
 			`{"alg":"ES256","typ":"passport","x5u":"https://cert.example.org/passport.cer"}`,
 			`{"dest":{"uri":["sip:alice@example.com"]},"iat":1471375418,"orig":{"tn":"12155551212"}}`,

@@ -93,7 +93,7 @@ func (r *Result) check(value string, m Message, cs Credentials, p Policy) *fault
 			return faulty(InvalidIdentityHeader, "%v", err)
 		}
 	}
-	if id.header.Alg != "ES256" { // RFC 8225 s8; "none" among the others
+	if id.header.Alg != "ES256" { // RFC 8225 s4.2; "none" is among the others
 		return faulty(UnsupportedCredential, "signed with %q, not ES256", clip(id.header.Alg))
 	}
 	key, f := r.credential(id, m, cs, p)
@@ -157,7 +157,7 @@ func chain(cs []*x509.Certificate, roots *x509.CertPool, at time.Time) error {
 	}
 	_, err := cs[0].Verify(x509.VerifyOptions{
 		Roots: roots, Intermediates: between, CurrentTime: at,
-		KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny}, // RFC 8226 s5 asks for none
+		KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny}, // the profile of RFC 8226 asks for none
 	})
 	if err != nil {
 		return err
@@ -200,7 +200,7 @@ func (r *Result) fresh(m Message, p Policy) *fault {
 	return nil
 }
 
-// matches holds the claims against the message (RFC 8224 s6.2, RFC 8443 s5, RFC 9027 s4).
+// matches holds the claims against the message (RFC 8224 s6.2, RFC 8443 s4.2, RFC 9027 s4).
 func (r *Result) matches(m Message) *fault {
 	c := r.Claims
 	switch {
