@@ -112,6 +112,22 @@ func (d *dialog) acknowledge(seq uint32) {
 	})
 }
 
+// acknowledgeOnce answers a 2xx to an INVITE of ours, and says whether it is the first.
+func (d *dialog) acknowledgeOnce(seq uint32) (first bool) {
+	d.mu.Lock()
+	first = d.acking < seq
+	d.acking = max(d.acking, seq)
+	again := d.acking == seq
+	d.mu.Unlock()
+	switch {
+	case first:
+		d.acknowledge(seq)
+	case again:
+		d.ackAgain()
+	}
+	return first
+}
+
 // ackAgain answers a repeated 2xx.
 func (d *dialog) ackAgain() { d.do(func() { d.sendAck(0) }) }
 

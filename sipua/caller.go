@@ -91,7 +91,7 @@ func (c *callerLeg) reply(code int, sdp string) *sip.Response {
 	if code > 100 && code < 300 {
 		res.AppendHeader(sip.NewHeader("Contact", c.contact))
 		res.AppendHeader(sip.NewHeader("Allow", c.ua.allow()))
-		res.AppendHeader(sip.NewHeader("Supported", "replaces"))
+		res.AppendHeader(sip.NewHeader("Supported", supported))
 	}
 	describe(res, sdp)
 	return res
@@ -122,8 +122,12 @@ func (c *callerLeg) Answer(sdp string) {
 		c.state = dialogConfirmed
 	}
 	c.offered = c.delayed && sdp != ""
+	c.mine = sdp
 	c.mu.Unlock()
-	c.untilAck(c.tx, c.reply(200, sdp))
+	res := c.reply(200, sdp)
+	c.learn(c.req)
+	c.grant(c.req, res)
+	c.untilAck(c.tx, res)
 }
 
 // End rejects a caller who has not been answered, and hangs up on one who has.

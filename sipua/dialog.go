@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/emiago/sipgo/sip"
 	"github.com/tocsin-sip/tocsin/call"
@@ -36,9 +37,17 @@ type dialog struct {
 	flow      transport.Flow // the way to a peer that has no route set, if it came or was reached over one
 	localSeq  uint32
 	remoteSeq uint32
-	offered   bool       // our 2xx carried an offer: the ACK answers it
-	unacked   *unacked   // our 2xx, until its ACK is there
-	ack       *ackMemory // what a repeated 2xx is answered with
+	mine      string        // the description the peer has of us
+	offered   bool          // our 2xx carried an offer: the ACK answers it
+	unacked   *unacked      // our 2xx, until its ACK is there
+	ack       *ackMemory    // what a repeated 2xx is answered with
+	acking    uint32        // the INVITE of ours whose ACK was sent last
+	offering  bool          // an offer of ours in a re-INVITE waits for its answer
+	updates   bool          // the peer allows UPDATE
+	every     time.Duration // RFC 4028: the session interval, 0 for none
+	longest   time.Duration // the Min-SE of a 422
+	refreshes bool          // by us
+	due       *time.Timer   // of the next refresh
 	errands   []func()
 	busy      bool
 }
@@ -113,6 +122,9 @@ func (d *dialog) stop() bool {
 		return false
 	}
 	d.state = dialogEnded
+	if d.due != nil {
+		d.due.Stop()
+	}
 	d.mu.Unlock()
 	d.settle(nil)
 	d.ua.mu.Lock()

@@ -43,7 +43,7 @@ func (u *UA) invite(o gateway.Outgoing, a attempt, callID, tag string) (*sip.Req
 		add("Priority", "psap-callback")    // RFC 7090 s4
 		add("Resource-Priority", "esnet.0") // RFC 7135, standards wO2
 	}
-	supported := []string{"replaces"} // standards wO5
+	extensions := []string{supported} // standards wO5
 	var others []gateway.Part
 	if o.Invite.Emergency {
 		// NENA-STA-010.3f s2.1.6, s2.1.7: the identifiers of call and incident.
@@ -60,10 +60,10 @@ func (u *UA) invite(o gateway.Outgoing, a attempt, callID, tag string) (*sip.Req
 		if len(values) > 0 {
 			add("Geolocation", strings.Join(values, ", "))
 			add("Geolocation-Routing", routing(o))
-			supported = append(supported, "geolocation-http") // RFC 6881 ED-62.7
+			extensions = append(extensions, "geolocation-http") // RFC 6881 ED-62.7
 		}
 	}
-	add("Supported", strings.Join(supported, ", "))
+	add("Supported", strings.Join(extensions, ", "))
 	for _, h := range append(a.proof.headers(), a.extra...) {
 		req.AppendHeader(h)
 	}

@@ -50,7 +50,11 @@ func (d *dialog) respond(tx *transaction.Server, req *sip.Request, code int, sdp
 	if req.Method == sip.INVITE || req.Method == sip.UPDATE {
 		res.AppendHeader(sip.NewHeader("Contact", d.contact))
 		res.AppendHeader(sip.NewHeader("Allow", d.ua.allow()))
-		res.AppendHeader(sip.NewHeader("Supported", "replaces"))
+		res.AppendHeader(sip.NewHeader("Supported", supported))
+		if code/100 == 2 && !d.in(dialogEarly) {
+			d.learn(req)
+			d.grant(req, res)
+		}
 	}
 	describe(res, sdp)
 	if req.Method == sip.INVITE && code/100 == 2 {
@@ -74,7 +78,7 @@ func (d *dialog) reOffer(tx *transaction.Server, req *sip.Request) {
 	sdp, _ := parts(req)
 	offering := req.Method == sip.INVITE || sdp != ""
 	d.mu.Lock()
-	state, awaiting := d.state, d.offered
+	state, awaiting := d.state, d.offered || d.offering
 	d.mu.Unlock()
 	switch {
 	case state == dialogEnded: // RFC 3261 s15.1.2: a BYE has come meanwhile
@@ -110,6 +114,9 @@ func (d *dialog) reOffer(tx *transaction.Server, req *sip.Request) {
 		d.flow = tx.Flow() // a telephone that has changed its network
 	}
 	d.offered = offering && sdp == "" && mine != ""
+	if mine != "" {
+		d.mine = mine
+	}
 	d.mu.Unlock()
 	d.respond(tx, req, 200, mine)
 }

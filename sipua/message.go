@@ -26,6 +26,9 @@ func (u *UA) request(m sip.RequestMethod, to sip.Uri, from, toHeader, callID str
 	return r
 }
 
+// supported are the extensions this element says it knows (RFC 3891, RFC 4028).
+const supported = "replaces, timer"
+
 func toTag(m sip.Message) string {
 	if h := m.To(); h != nil {
 		return h.Params.GetOr("tag", "")

@@ -231,7 +231,7 @@ func (l *outLeg) succeeded(res *sip.Response) {
 	case d == nil && !over:
 		l.established(res, to)
 	case d != nil && d.key.remote == toTag(res):
-		d.ackAgain()
+		d.acknowledgeOnce(seqOf(res))
 	default:
 		l.ua.release(res, to, "answered elsewhere")
 	}
@@ -243,7 +243,10 @@ func (l *outLeg) established(res *sip.Response, to transport.Destination) {
 	l.mu.Lock()
 	d.proof = l.attempt.proof
 	l.mu.Unlock()
-	d.acknowledge(seqOf(res)) // before anybody can hang up
+	d.mine = l.out.SDP
+	d.learn(res)
+	d.granted(res)
+	d.acknowledgeOnce(seqOf(res)) // before anybody can hang up
 	l.mu.Lock()
 	l.dialog = d
 	if l.patience != nil {

@@ -255,7 +255,7 @@ func (u *UA) Stray(res *sip.Response, flow transport.Flow) {
 	u.mu.Unlock()
 	switch {
 	case d != nil:
-		d.ackAgain()
+		d.acknowledgeOnce(seqOf(res))
 	case strings.HasSuffix(key.callID, "@"+u.Domain):
 		u.release(res, transport.Over(flow), "answered too late")
 	}
@@ -292,7 +292,7 @@ func (u *UA) options(req *sip.Request) *sip.Response {
 	res.AppendHeader(sip.NewHeader("Server", u.Agent))
 	res.AppendHeader(sip.NewHeader("Allow", u.allow()))
 	res.AppendHeader(sip.NewHeader("Accept", "application/sdp, multipart/mixed, application/pidf+xml"))
-	res.AppendHeader(sip.NewHeader("Supported", "replaces, geolocation-http"))
+	res.AppendHeader(sip.NewHeader("Supported", supported+", geolocation-http"))
 	return res
 }
 
