@@ -102,7 +102,8 @@ func (s *Session) answer(l, far *leg) ([]byte, []trace.Degradation, error) {
 			notes = append(notes, degraded("srtp-key-unusable", "plain RTP for the %s of %s: %v", out.key.kind, l.id, err))
 			lines[i].proto = "RTP/AVP"
 		}
-		lines[i].keys = keys
+		lines[i].keys = append(keys, out.stream.answerChecks(l.remote.lines[i])...)
+		lines[i].ice = l.remote.lines[i].ice.user != ""
 		notes = append(notes, l.settle(out.stream, l.remote.lines[i])...)
 	}
 	l.quiet(lines)
@@ -180,7 +181,7 @@ func answerLine(id LegID, theirs line, far *leg) (spoken, []trace.Degradation) {
 		return out, nil
 	}
 	out.mux = theirs.mux
-	if theirs.secured() && len(theirs.keys) == 0 {
+	if theirs.secured() && !theirs.sealable() {
 		// RFC 3264 s6 wants the profile of the offer, with a key we have not got. Some
 		// phones take plain RTP all the same; for the others nothing is lost.
 		out.proto = "RTP/AVP"

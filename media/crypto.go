@@ -171,9 +171,14 @@ func readKeys(attributes []sdp.Attribute) []masterKey {
 // answers it. While the party's key stays, so does ours; with a new one of it we send
 // under a new one too (RFC 4568 s7.1.4), and both counts of rollovers begin again.
 func (st *stream) answerKeys(theirs line) ([]sdp.Attribute, error) {
-	if len(theirs.keys) == 0 {
-		return nil, st.unseal()
+	if theirs.fingerprint.hash != "" {
+		return st.answerDTLS(theirs)
 	}
+	if len(theirs.keys) == 0 {
+		st.unseal()
+		return nil, nil
+	}
+	st.dissociate()
 	k := theirs.keys[0]
 	own := st.ownKey
 	if own.suite != k.suite || !st.theirKey.same(k) {
@@ -210,5 +215,6 @@ func (st *stream) takeKeys(theirs line) (ok bool, err error) {
 			}
 		}
 	}
-	return false, st.unseal()
+	st.unseal()
+	return false, nil
 }

@@ -21,19 +21,23 @@ type description struct {
 
 // line is one m-line of a party.
 type line struct {
-	key       streamKey
-	proto     string // as written
-	formats   []format
-	opaque    []string       // formats of a protocol that is not RTP
-	addr      netip.AddrPort // not valid: unknown, to be learned
-	control   netip.AddrPort
-	sends     bool // what the party wants to do
-	receives  bool
-	declined  bool        // port 0
-	mux       bool        // RFC 5761: RTCP on the port of RTP
-	keys      []masterKey // RFC 4568, those that we can use
-	attrs     []sdp.Attribute
-	bandwidth []sdp.Bandwidth
+	key         streamKey
+	proto       string // as written
+	formats     []format
+	opaque      []string       // formats of a protocol that is not RTP
+	addr        netip.AddrPort // not valid: unknown, to be learned
+	control     netip.AddrPort
+	sends       bool // what the party wants to do
+	receives    bool
+	declined    bool        // port 0
+	mux         bool        // RFC 5761: RTCP on the port of RTP
+	keys        []masterKey // RFC 4568, those that we can use
+	fingerprint fingerprint // RFC 5763; zero without DTLS
+	setup       string      // likewise
+	ice         credentials // RFC 8839; zero without ICE
+	mid         string
+	attrs       []sdp.Attribute
+	bandwidth   []sdp.Bandwidth
 }
 
 // streamKey names a stream within a leg, and its counterpart in another leg.
@@ -106,7 +110,7 @@ func (d description) number(leg LegID) []trace.Degradation {
 		l := &d.lines[i]
 		twin := func(secured bool) bool {
 			return slices.ContainsFunc(d.lines, func(o line) bool {
-				return o.key.kind == l.key.kind && o.relayed() && !o.declined && o.secured() == secured && (!secured || len(o.keys) > 0)
+				return o.key.kind == l.key.kind && o.relayed() && !o.declined && o.secured() == secured && (!secured || o.sealable())
 			})
 		}
 		switch {
@@ -115,16 +119,16 @@ func (d description) number(leg LegID) []trace.Degradation {
 			continue
 		case !l.relayed():
 			notes = append(notes, degraded("media-not-relayed", "%s offers %s over %s, which is not relayed", leg, l.key.kind, l.proto))
-		case l.secured() && len(l.keys) == 0 && twin(false),
+		case l.secured() && !l.sealable() && twin(false),
 			l.relayed() && !l.secured() && twin(true):
 			// The same media twice, in the clear and secured: the secured one is taken if
 			// we can speak it.
 			l.declined, l.key.n = true, -1-i
 			continue
-		case l.secured() && len(l.keys) == 0:
+		case l.secured() && !l.sealable():
 			notes = append(notes, degraded("srtp-key-unusable", "%s asks for %s over SRTP without a key that can be used: plain RTP is tried", leg, l.key.kind))
 		}
-		if l.relayed() && l.receives && !l.addr.IsValid() {
+		if l.relayed() && l.receives && !l.addr.IsValid() && l.ice.user == "" {
 			notes = append(notes, degraded("media-address-unknown", "the SDP of %s has no usable address for %s: it is learned from its packets", leg, l.key.kind))
 		}
 		l.key.n = count[l.key.kind]
@@ -260,7 +264,7 @@ func readLine(s *sdp.SessionDescription, m *sdp.MediaDescription, name mediaName
 			}
 		}
 	}
-	l.keys = readKeys(m.Attributes)
+	l.secure(s, m)
 	l.address(s, m, name)
 	if !l.relayed() {
 		l.opaque = name.formats
@@ -277,6 +281,32 @@ func readLine(s *sdp.SessionDescription, m *sdp.MediaDescription, name mediaName
 	}
 	return l
 }
+
+// secure reads what secures the line: keys, or what DTLS and ICE need, which may also be
+// said once for all lines (RFC 8122 s5, RFC 8839 s5.4).
+func (l *line) secure(s *sdp.SessionDescription, m *sdp.MediaDescription) {
+	either := func(key string) string {
+		if v, ok := m.Attribute(key); ok {
+			return strings.TrimSpace(v)
+		}
+		v, _ := s.Attribute(key)
+		return strings.TrimSpace(v)
+	}
+	l.keys = readKeys(m.Attributes)
+	for _, a := range slices.Concat(m.Attributes, s.Attributes) {
+		if f, ok := readFingerprint(a.Value); a.Key == "fingerprint" && ok && l.secured() && len(l.keys) == 0 {
+			l.fingerprint, l.setup = f, either("setup")
+			break
+		}
+	}
+	if user, password := either("ice-ufrag"), either("ice-pwd"); user != "" && password != "" {
+		l.ice = credentials{user, password}
+	}
+	l.mid, _ = m.Attribute("mid")
+}
+
+// sealable: under a profile of SRTP, and with what its keys come from.
+func (l line) sealable() bool { return len(l.keys) > 0 || l.fingerprint.hash != "" }
 
 // direct takes a direction attribute (RFC 4566 s6), and says whether it was one.
 func (l *line) direct(key string) bool {
@@ -297,6 +327,11 @@ func (l *line) direct(key string) bool {
 
 // address finds where the party wants to receive.
 func (l *line) address(s *sdp.SessionDescription, m *sdp.MediaDescription, name mediaName) {
+	if l.ice.user != "" {
+		// RFC 8839 s4.2.1: what stands here is for those without ICE, mostly 0.0.0.0 and
+		// port 9. The party's checks will show where it is.
+		return
+	}
 	c := m.ConnectionInformation
 	if c == nil {
 		c = s.ConnectionInformation

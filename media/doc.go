@@ -37,6 +37,17 @@
 // them. Before the source of a packet is looked at it must be under the key, so only who
 // has the key can move a stream. What cannot be keyed is tried in the clear and noted (L1).
 //
+// A party that offers DTLS (RFC 5764) is answered with the anchor's certificate, made for
+// this process and vouched for by its hash in the SDP. The party begins the handshake,
+// unless it does not want to, and until it has ended nothing is sent and nothing heard:
+//
+//	locked --handshake, certificate as in the SDP--> keyed --other certificate--> locked
+//
+// With ICE (RFC 8445) we are the lite side: the party's checks are answered when they are
+// signed with the password of our SDP, and media goes where it nominates. We offer neither
+// DTLS nor ICE ourselves. Without rtcp-mux such a party's reports are not understood, since
+// they would have a handshake of their own.
+//
 // # Failure
 //
 // A body that cannot be read costs nothing but a degradation (L1): what is legible of it

@@ -34,6 +34,8 @@ type Anchor struct {
 	ports     *rtp.Ports
 	log       *slog.Logger
 
+	certificate certificate // for DTLS, made when it is first needed
+
 	mu       sync.Mutex
 	closed   bool
 	sessions map[*Session]struct{}

@@ -87,9 +87,9 @@ func (st *stream) seal(own, theirs masterKey) error {
 }
 
 // unseal lets a stream be plain RTP.
-func (st *stream) unseal() error {
+func (st *stream) unseal() {
+	st.dissociate()
 	st.in.Store(nil)
 	st.out.Store(nil)
 	st.ownKey, st.theirKey = masterKey{}, masterKey{}
-	return nil
 }

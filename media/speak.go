@@ -2,6 +2,7 @@ package media
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/pion/sdp/v3"
@@ -14,8 +15,9 @@ type spoken struct {
 	opaque          []string // formats of a protocol that is not RTP
 	attrs           []sdp.Attribute
 	bandwidth       []sdp.Bandwidth
-	sends, receives bool // we
-	keys            []sdp.Attribute
+	sends, receives bool            // we
+	keys            []sdp.Attribute // what secures the line: keys, DTLS, ICE
+	ice             bool
 	unsuppressed    bool // say that silence is sent
 	mux             bool // reports go through the port of the media
 	declined        bool
@@ -28,6 +30,9 @@ func (l *leg) say(lines []spoken) []byte {
 	var b strings.Builder
 	a := l.session.anchor
 	fmt.Fprintf(&b, "s=-\r\nc=IN %s %s\r\nt=0 0\r\n", a.family, a.advertise)
+	if slices.ContainsFunc(lines, func(out spoken) bool { return out.ice }) {
+		b.WriteString("a=ice-lite\r\n") // RFC 8839 s5.3: for all lines or none
+	}
 	for _, out := range lines {
 		out.write(&b)
 		l.local = append(l.local, out.localLine)
@@ -73,15 +78,12 @@ func (out spoken) write(b *strings.Builder) {
 			fmt.Fprintf(b, "a=fmtp:%d %s\r\n", f.pt, clean(f.fmtp))
 		}
 	}
-	for _, a := range out.attrs {
+	for _, a := range slices.Concat(out.attrs, out.keys) {
 		if a.Value == "" {
 			fmt.Fprintf(b, "a=%s\r\n", clean(a.Key))
 			continue
 		}
 		fmt.Fprintf(b, "a=%s:%s\r\n", clean(a.Key), clean(a.Value))
-	}
-	for _, k := range out.keys {
-		fmt.Fprintf(b, "a=%s:%s\r\n", k.Key, k.Value)
 	}
 	if out.unsuppressed {
 		// RFC 3108 s5.6.3.3 through RFC 6881 ED-72: silence is sent like speech.

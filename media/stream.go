@@ -44,17 +44,23 @@ type stream struct {
 	recoders         map[recoding]*recoder // of what the party says, for others; likewise
 	quiet            silence               // what its silence means; likewise
 	offered          []masterKey           // of our offers of SRTP; likewise, as are the next two
-	ownKey, theirKey masterKey             // agreed; none for plain RTP
+	dtls             *association
+	iceOf            credentials // the party's
+	ownKey, theirKey masterKey   // agreed; none for plain RTP
 
 	route   atomic.Pointer[route]
 	target  atomic.Pointer[netip.AddrPort] // where we send media; nil: not known yet
 	control atomic.Pointer[netip.AddrPort] // and reports
 	counts  counts
-	in, out atomic.Pointer[seal] // SRTP, to open and to seal; nil for plain RTP
-	mux     atomic.Bool          // reports go through the port of the media (RFC 5761)
+	in, out atomic.Pointer[seal]        // SRTP, to open and to seal; nil for plain RTP
+	locked  atomic.Bool                 // DTLS is to bring the keys: without them nothing passes
+	link    atomic.Pointer[association] // to its handshake
+	ice     atomic.Pointer[credentials] // ours, when the party offers ICE
+	mux     atomic.Bool                 // reports go through the port of the media (RFC 5761)
 
-	srcMu  sync.Mutex
-	source rtp.Source
+	srcMu   sync.Mutex
+	source  rtp.Source
+	follows credentials // the party's of ICE, whose checks move source
 
 	outMu  sync.Mutex
 	from   int // the feed that may send; zero for none
@@ -122,6 +128,9 @@ func newStream(l *leg, key streamKey, pair *rtp.Pair, feed int) *stream {
 }
 
 func (st *stream) close() error {
+	st.leg.session.mu.Lock()
+	st.dissociate()
+	st.leg.session.mu.Unlock()
 	err := st.pair.Close()
 	st.done.Wait()
 	return err
@@ -131,9 +140,13 @@ func (st *stream) close() error {
 func (st *stream) negotiate(l line) {
 	st.srcMu.Lock()
 	defer st.srcMu.Unlock()
+	st.mux.Store(l.mux)
+	if l.ice.user != "" && l.ice == st.follows {
+		return // it is where its checks have shown it, whatever else the offer changed
+	}
+	st.follows = l.ice
 	st.source.Negotiate(l.addr)
 	set(&st.target, l.addr)
-	st.mux.Store(l.mux)
 	if l.mux {
 		l.control = l.addr
 	}
@@ -158,12 +171,26 @@ func (st *stream) readMedia() {
 			st.report(from, packet)
 			return
 		}
-		st.heard(time.Now(), from, packet)
+		// RFC 7983 s7: the first octet tells STUN, DTLS and RTP apart.
+		switch {
+		case len(packet) > 0 && packet[0] < 4:
+			st.checked(st.pair.RTP, from, packet)
+		case len(packet) > 0 && packet[0] >= 20 && packet[0] < 64:
+			st.shaken(from, packet)
+		default:
+			st.heard(time.Now(), from, packet)
+		}
 	})
 }
 
 func (st *stream) readControl() {
-	st.read(st.pair.RTCP, make([]byte, maxReport), st.report)
+	st.read(st.pair.RTCP, make([]byte, maxReport), func(from netip.AddrPort, packet []byte) {
+		if len(packet) > 0 && packet[0] < 4 {
+			st.checked(st.pair.RTCP, from, packet)
+			return
+		}
+		st.report(from, packet)
+	})
 }
 
 func (st *stream) read(socket *rtp.Socket, b []byte, each func(netip.AddrPort, []byte)) {
@@ -206,6 +233,9 @@ func (st *stream) heard(now time.Time, from netip.AddrPort, packet []byte) {
 			st.counts.forged.Add(1)
 			return
 		}
+	} else if st.locked.Load() {
+		st.counts.forged.Add(1)
+		return
 	}
 	st.srcMu.Lock()
 	verdict := st.source.Heard(from, h)
@@ -294,6 +324,9 @@ func (st *stream) transmit(now time.Time, feed int, h rtp.Header, packet []byte)
 			st.counts.unsent.Add(1)
 			return
 		}
+	} else if st.locked.Load() {
+		st.counts.unsent.Add(1)
+		return
 	}
 	if st.pair.RTP.WriteTo(packet, *to) != nil {
 		st.counts.unsent.Add(1)
@@ -339,6 +372,9 @@ func (st *stream) report(from netip.AddrPort, packet []byte) {
 			st.counts.forged.Add(1)
 			return
 		}
+	} else if st.locked.Load() {
+		st.counts.forged.Add(1)
+		return
 	}
 	st.counts.reported.Store(time.Now().UnixNano())
 	// RFC 4961: reports go back to where they come from.
@@ -386,6 +422,8 @@ func (st *stream) reportFrom(other *stream, packet []byte) {
 			if packet, err = out.protectReport(packet); err != nil {
 				return
 			}
+		} else if st.locked.Load() {
+			return
 		}
 		socket := st.pair.RTCP
 		if st.mux.Load() {
