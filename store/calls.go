@@ -46,13 +46,12 @@ func (s *Store) AppendEntries(ctx context.Context, entries []cdr.Entry) error {
 	if len(entries) == 0 {
 		return nil
 	}
-	err := s.writing(ctx, func(tx *sql.Tx) error {
-		put, err := tx.PrepareContext(ctx, `INSERT INTO call_entries (call_id, seq, at, kind, content, salt, digest, hash)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (call_id, seq) DO NOTHING`)
-		if err != nil {
-			return err
-		}
-		defer put.Close()
+	st, err := s.callStatements(ctx)
+	if err != nil {
+		return fmt.Errorf("write call entries: %w", err)
+	}
+	err = s.writing(ctx, func(tx *sql.Tx) error {
+		put := tx.StmtContext(ctx, st.entry)
 		var touched []string
 		outlines := map[string]*cdr.Outline{}
 		for _, e := range entries {
@@ -72,7 +71,7 @@ func (s *Store) AppendEntries(ctx context.Context, entries []cdr.Entry) error {
 			// An entry that cannot be read is kept; what it says is for a newer version.
 			_ = o.Add(e)
 		}
-		return list(ctx, tx, touched, outlines)
+		return st.list(ctx, tx, touched, outlines)
 	})
 	switch {
 	case err == nil:
@@ -83,11 +82,34 @@ func (s *Store) AppendEntries(ctx context.Context, entries []cdr.Entry) error {
 	return fmt.Errorf("write call entries: %w", err)
 }
 
-// list brings the calls' lines of the list up to what the new entries say. Each column has
-// one entry that it comes from, so that the order in which they are written does not
-// matter, and no entry has to be read again.
-func list(ctx context.Context, tx *sql.Tx, ids []string, outlines map[string]*cdr.Outline) error {
-	put, err := tx.PrepareContext(ctx, `INSERT INTO calls (call_id, received_at, answered_at, ended_at, account, site, extension, class, dialled, route, outcome, node)
+// callStatements are what is written for every call, prepared once: to prepare the list's
+// costs as much as to run it ten times.
+type callStatements struct{ entry, begun, went *sql.Stmt }
+
+func (s *Store) callStatements(ctx context.Context) (*callStatements, error) {
+	s.preparing.Lock()
+	defer s.preparing.Unlock()
+	if s.calls != nil {
+		return s.calls, nil
+	}
+	var st callStatements
+	for text, into := range map[string]**sql.Stmt{putEntry: &st.entry, putBegun: &st.begun, putWent: &st.went} {
+		var err error
+		if *into, err = s.write.PrepareContext(ctx, text); err != nil {
+			return nil, err // those that were prepared end with the connection
+		}
+	}
+	s.calls = &st
+	return s.calls, nil
+}
+
+const (
+	putEntry = `INSERT INTO call_entries (call_id, seq, at, kind, content, salt, digest, hash)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (call_id, seq) DO NOTHING`
+
+	// Each column has one entry that it comes from, so that the order in which they are
+	// written does not matter, and no entry has to be read again.
+	putBegun = `INSERT INTO calls (call_id, received_at, answered_at, ended_at, account, site, extension, class, dialled, route, outcome, node)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
 		ON CONFLICT (call_id) DO UPDATE SET
 			received_at = CASE WHEN CAST($13 AS BIGINT) = 1 THEN excluded.received_at ELSE calls.received_at END,
@@ -100,14 +122,31 @@ func list(ctx context.Context, tx *sql.Tx, ids []string, outlines map[string]*cd
 			dialled = CASE WHEN excluded.dialled <> '' THEN excluded.dialled ELSE calls.dialled END,
 			route = CASE WHEN excluded.route <> '' THEN excluded.route ELSE calls.route END,
 			outcome = CASE WHEN excluded.outcome <> '' THEN excluded.outcome ELSE calls.outcome END,
-			node = CASE WHEN excluded.node <> '' THEN excluded.node ELSE calls.node END`)
-	if err != nil {
-		return err
-	}
-	defer put.Close()
+			node = CASE WHEN excluded.node <> '' THEN excluded.node ELSE calls.node END`
+
+	// What comes later changes no column that an index of the list begins with.
+	putWent = `UPDATE calls SET answered_at = CASE WHEN CAST($2 AS BIGINT) <> 0 THEN $2 ELSE answered_at END,
+			ended_at = CASE WHEN CAST($3 AS BIGINT) <> 0 THEN $3 ELSE ended_at END,
+			outcome = CASE WHEN $4 <> '' THEN $4 ELSE outcome END
+		WHERE call_id = $1`
+)
+
+// list brings the calls' lines of the list up to what the new entries say.
+func (st *callStatements) list(ctx context.Context, tx *sql.Tx, ids []string, outlines map[string]*cdr.Outline) error {
+	begun, went := tx.StmtContext(ctx, st.begun), tx.StmtContext(ctx, st.went)
 	for _, id := range ids {
 		o := outlines[id]
-		if _, err := put.ExecContext(ctx, id, micros(o.ReceivedAt), micros(o.AnsweredAt), micros(o.EndedAt), o.Account, o.Site, o.Extension,
+		if !o.Opened && o.Class == "" {
+			done, err := went.ExecContext(ctx, id, micros(o.AnsweredAt), micros(o.EndedAt), o.Outcome)
+			if err != nil {
+				return fmt.Errorf("call %s: %w", id, err)
+			}
+			if n, err := done.RowsAffected(); err == nil && n > 0 {
+				continue
+			}
+			// It is not in the list: its beginning is still to come, or was set aside.
+		}
+		if _, err := begun.ExecContext(ctx, id, micros(o.ReceivedAt), micros(o.AnsweredAt), micros(o.EndedAt), o.Account, o.Site, o.Extension,
 			o.Class, o.Dialled, o.Route, o.Outcome, o.Node, toInt(o.Opened)); err != nil {
 			return fmt.Errorf("call %s: %w", id, err)
 		}

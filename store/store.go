@@ -35,6 +35,9 @@ type Store struct {
 	read   *sql.DB
 	now    func() time.Time
 	close  func() error
+
+	preparing sync.Mutex
+	calls     *callStatements // nil until the first call is written
 }
 
 // engine is what differs between the two databases.
