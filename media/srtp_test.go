@@ -14,7 +14,6 @@ import (
 	"github.com/pion/srtp/v3"
 
 	"github.com/tocsin-sip/tocsin/internal/audiotest"
-	"github.com/tocsin-sip/tocsin/rtp"
 )
 
 // secretConn is the socket of a telephone with SRTP, by the library and not by us.
@@ -369,33 +368,5 @@ func TestReportsUnderSRTPOnOnePort(t *testing.T) {
 	}
 	if r, ok := all[0].(*rtcp.ReceiverReport); !ok || len(r.Reports) != 1 || r.Reports[0].SSRC != 2000 {
 		t.Errorf("the PSAP got %v", all)
-	}
-}
-
-func TestSealingDoesNotAllocate(t *testing.T) {
-	k := newKey("1", suites[0])
-	out, err := newSeal(k)
-	if err != nil {
-		t.Fatal(err)
-	}
-	in, err := newSeal(k)
-	if err != nil {
-		t.Fatal(err)
-	}
-	packet := make([]byte, rtp.HeaderSize+rtp.FrameSize, maxPacket)
-	h := rtp.Header{SSRC: 1}
-	allocs := testing.AllocsPerRun(1000, func() {
-		h.Sequence++
-		h.Put(packet)
-		b, err := out.protect(packet)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := in.unprotect(b); err != nil {
-			t.Fatal(err)
-		}
-	})
-	if allocs > 0 {
-		t.Errorf("%v allocations for each packet", allocs)
 	}
 }
