@@ -10,21 +10,23 @@ import (
 	"time"
 )
 
-// Sink takes messages, the oldest first, and says how many of them it has taken: with an
-// error the others are tried again. To take a message twice must do no harm.
+// Sink takes messages, the oldest first: all of them, or with an error the first so many,
+// and the others are tried again. To take a message twice must do no harm.
 type Sink func(ctx context.Context, ms []Message) (taken int, err error)
 
 // Outlet is somewhere messages go. Name and Take are required.
 type Outlet struct {
 	Name     string // in the log and in Stats
 	Take     Sink
-	Gather   time.Duration    // how long the first message of a batch waits for others; 0: not at all
-	Batch    int              // messages of one Take; 256
-	MaxBytes int              // what may wait in memory; 16 MiB
-	Timeout  time.Duration    // of one Take; 10 s
-	RetryMin time.Duration    // first pause after a failure, doubled each time; 100 ms
-	RetryMax time.Duration    // 5 s
-	Hopeless func(error) bool // whether trying again is of no use; the message is then set aside. nil: never
+	Gather   time.Duration // how long the first message of a batch waits for others; 0: not at all
+	Batch    int           // messages of one Take; 256
+	MaxBytes int           // what may wait in memory; 16 MiB
+	Timeout  time.Duration // of one Take; 10 s
+	RetryMin time.Duration // first pause after a failure, doubled each time; 100 ms
+	RetryMax time.Duration // 5 s
+	// Expendable: Close gives up at the first failure, and what is left then is no error.
+	Expendable bool
+	Hopeless   func(error) bool // whether trying again is of no use; the message is then set aside. nil: never
 }
 
 func (o *Outlet) defaults() {
@@ -157,15 +159,22 @@ func (q *queue) end(ctx context.Context) error {
 		q.idle = nil
 	}
 	q.mu.Unlock()
-	var err error
 	select {
 	case <-idle:
+	case <-q.done: // expendable, and failed
 	case <-ctx.Done():
-		err = fmt.Errorf("%s: %d SIP messages are not taken: %w", q.Name, q.report().Pending, ctx.Err())
 	}
 	q.stop()
 	<-q.done
-	return err
+	s := q.report()
+	switch {
+	case s.Pending == 0:
+		return nil
+	case q.Expendable:
+		q.log.Warn("SIP messages are lost at the end", "waiting", s.Pending, "err", s.LastErr)
+		return nil
+	}
+	return fmt.Errorf("%s: %d SIP messages are not taken: %w", q.Name, s.Pending, ctx.Err())
 }
 
 // run is the one goroutine that gives messages to the sink.
@@ -202,8 +211,14 @@ func (q *queue) run(ctx context.Context) {
 			q.setAside(ms[taken], err)
 			continue
 		}
+		var giveUp chan struct{} // nil: never
+		if q.Expendable {
+			giveUp = q.closing
+		}
 		select {
 		case <-time.After(pause):
+		case <-giveUp:
+			return
 		case <-ctx.Done():
 			return
 		}

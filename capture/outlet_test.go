@@ -152,6 +152,22 @@ func TestCloseSaysWhatIsLost(t *testing.T) {
 	})
 }
 
+func TestCloseDoesNotWaitForTheExpendable(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k, gone := &taker{}, &taker{fail: func([]Message) (int, error) { return 0, errGone }}
+		c := New(Config{}, Outlet{Name: "hep", Take: gone.take, Expendable: true}, Outlet{Name: "test", Take: k.take, Expendable: true})
+		c.Belongs("a", "call")
+		in(c, "BYE", "a")
+		time.Sleep(time.Minute)
+		in(c, "BYE", "a")
+		began := time.Now()
+		if err := c.Close(t.Context()); err != nil || time.Since(began) != 0 {
+			t.Errorf("after %v: %v", time.Since(began), err)
+		}
+		expect(t, k, "call BYE", "call BYE")
+	})
+}
+
 // One outlet that hangs does not keep another waiting.
 func TestOutletsAreIndependent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
