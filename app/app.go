@@ -18,7 +18,9 @@ import (
 	"github.com/tocsin-sip/tocsin/gateway"
 	"github.com/tocsin-sip/tocsin/media"
 	"github.com/tocsin-sip/tocsin/org"
+	"github.com/tocsin-sip/tocsin/overload"
 	"github.com/tocsin-sip/tocsin/registrar"
+	"github.com/tocsin-sip/tocsin/sip/transaction"
 	"github.com/tocsin-sip/tocsin/sip/transport"
 	"github.com/tocsin-sip/tocsin/sipua"
 	"github.com/tocsin-sip/tocsin/store"
@@ -47,6 +49,7 @@ type App struct {
 	database  *database // nil: nothing is kept
 	transport *transport.Layer
 	resolver  *transport.Resolver
+	gate      *overload.Gate
 	ua        *sipua.UA
 	gateway   *gateway.Gateway
 	registrar *registrar.Registrar
@@ -92,7 +95,9 @@ func (a *App) wire() error {
 		return fmt.Errorf("media: %w", err)
 	}
 	a.resolver = transport.NewResolver(a.cfg.Lookup)
-	a.transport = transport.New(transport.Config{Listen: listen, Network: a.cfg.Network, Log: a.log})
+	a.transport = transport.New(transport.Config{Listen: listen, Network: a.cfg.Network, Log: a.log, PingInterval: pingEvery,
+		TLS: transport.TLSConfig{Certificate: n.TLS.Certificate, Key: n.TLS.Key, ClientCA: n.TLS.ClientCA, Trouble: a.certificateTrouble}})
+	a.gate = overload.New(overload.Config{PerSecond: n.Limits.OtherRequests})
 	late := &lateCalls{}
 	var keeper registrar.Keeper
 	if a.cfg.Open != nil {
@@ -104,7 +109,7 @@ func (a *App) wire() error {
 	}
 	a.registrar = registrar.New(registrar.Config{Directory: a.directory.Current, Algorithms: digests, Keeper: keeper, Node: n.Name, Agent: agent(a.cfg.Version), Log: a.log})
 	a.ua = sipua.New(sipua.Config{Transport: a.transport, Resolver: a.resolver, Calls: late, Register: a.registrar,
-		Domain: n.Name, Agent: agent(a.cfg.Version), Log: a.log})
+		Domain: n.Name, Agent: agent(a.cfg.Version), Transaction: transaction.Config{Admit: a.admit}, Log: a.log})
 	a.trunks = trunk.New(trunk.Config{Directory: a.directory.Current, Prober: a.ua, Resolver: addresses{a.resolver}, Log: a.log})
 	notifier := a.cfg.Notifier
 	if notifier == nil {
@@ -115,6 +120,16 @@ func (a *App) wire() error {
 		gateway.Config{Domain: n.Name, Node: n.Name, NewID: a.cfg.NewID})
 	late.Store(a.gateway)
 	return nil
+}
+
+// pingEvery keeps the connections we open alive (RFC 5626 s3.5.1: two minutes at the most
+// for TCP, and most NATs forget sooner).
+const pingEvery = 95 * time.Second
+
+// certificateTrouble: a certificate that is not as it should be stops no call (L1), but
+// somebody has to renew it.
+func (a *App) certificateTrouble(t transport.Trouble) {
+	a.log.Error("certificate", "trouble", t.Kind.String(), "name", t.Name, "peer", t.Remote.String(), "error", t.Err)
 }
 
 // digests is MD5 alone, because telephones in the field read no further than the first
@@ -183,6 +198,7 @@ func (a *App) start(ctx, run context.Context) error {
 		return fmt.Errorf("sip: %w", err)
 	}
 	a.listening.Store(true)
+	a.gate.Start()
 	a.registrar.Start()
 	a.trunks.Reload()
 	if err := a.serveHTTP(ctx); err != nil {
@@ -255,11 +271,23 @@ func (a *App) reloaded() {
 	a.log.Info("configuration", "config", d.Version)
 }
 
+// lastWords is how long a drained node stays for the answers to its last requests.
+const lastWords = time.Second
+
 // Drain waits until no call goes on, or the context ends. Emergency calls that arrive
 // meanwhile are taken: there may be nobody else to take them (L1).
 func (a *App) Drain(ctx context.Context) error {
 	a.draining.Store(true)
-	return a.gateway.Drain(ctx)
+	_, live := a.gateway.Counts()
+	if err := a.gateway.Drain(ctx); err != nil || live == 0 {
+		return err
+	}
+	// The last BYEs are on their way: who closes now resets connections under their answers.
+	select {
+	case <-time.After(lastWords):
+	case <-ctx.Done():
+	}
+	return nil
 }
 
 // Close ends the node at once: what answers and asks, then the calls, then what they stand
@@ -274,7 +302,7 @@ func (a *App) Close() error {
 		if a.http != nil {
 			errs = append(errs, a.http.Close())
 		}
-		errs = append(errs, a.trunks.Close(), a.transport.Close(), a.ua.Close(), a.gateway.Close(), a.registrar.Close(), a.media.Close(), a.resolver.Close())
+		errs = append(errs, a.gate.Close(), a.trunks.Close(), a.transport.Close(), a.ua.Close(), a.gateway.Close(), a.registrar.Close(), a.media.Close(), a.resolver.Close())
 		a.work.Wait()
 		if a.journal != nil {
 			ctx, done := context.WithTimeout(context.Background(), writeLimit)

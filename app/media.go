@@ -122,6 +122,13 @@ func (c *callMedia) Release(leg call.LegID) { c.warn("releasing", c.session.Rele
 func (c *callMedia) Close() { c.warn("closing", c.session.Close()) }
 
 func (c *callMedia) Listen(report func(call.Event)) {
+	c.session.OnLost(0, func(leg media.LegID, lost bool) {
+		e := call.Event{Kind: call.MediaHeard, Leg: call.LegID(leg), At: time.Now()}
+		if lost {
+			e.Kind = call.MediaLost
+		}
+		report(e)
+	})
 	c.session.OnKey(func(leg media.LegID, key rune) {
 		report(call.Event{Kind: call.Pressed, Leg: call.LegID(leg), Digit: string(key), At: time.Now()})
 	})

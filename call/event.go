@@ -19,11 +19,12 @@ const (
 	TimerFired                      //
 	Pressed                         // a digit on a leg
 	MediaLost                       // nothing is heard of the leg any more, and no BYE came
+	MediaHeard                      // it is heard again
 	PSAPWanted                      // a member asks for the PSAP (R7)
 )
 
 var eventNames = [...]string{Started: "started", Tried: "tried", Ringing: "ringing", Answered: "answered", Failed: "failed",
-	HungUp: "hung-up", Cancelled: "cancelled", TimerFired: "timer", Pressed: "pressed", MediaLost: "media-lost",
+	HungUp: "hung-up", Cancelled: "cancelled", TimerFired: "timer", Pressed: "pressed", MediaLost: "media-lost", MediaHeard: "media-heard",
 	PSAPWanted: "psap-wanted"}
 
 func (k EventKind) String() string { return nameOf(eventNames[:], int(k), "event") }

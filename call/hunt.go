@@ -65,9 +65,14 @@ func (s *Session) nextStep(h *hunt, mark string) {
 		if !t.Role.public() && (len(s.membersUp()) > 0 || s.rings(t)) {
 			continue // already talking to somebody, or this one is being rung
 		}
-		id := LegID(t.Name + h.suffix() + mark)
-		s.dial(t, h.suffix()+mark, false)
-		h.current = append(h.current, id)
+		suffix, plain := h.suffix()+mark, s.plain[t.Name]
+		if plain {
+			s.note("R8", "%s refused the call for no reason a caller can mend: it is asked without the location body and with plain G.711", t.Name)
+			s.do(Action{Kind: Degrade, Rule: "plain-retry", Text: "the location body was left out towards " + t.Name})
+			suffix += "+plain"
+		}
+		s.dial(t, suffix, plain)
+		h.current = append(h.current, LegID(t.Name+suffix))
 	}
 	if len(h.current) == 0 {
 		s.nextStep(h, mark)
@@ -160,7 +165,7 @@ func (s *Session) memberUnavailable(l *leg, confirming bool) {
 		return
 	}
 	for _, o := range s.legs {
-		if o.target.Role == RoleTeam && o.state != legEnded && !o.unwanted {
+		if o.target.Role == RoleTeam && o.state != legEnded && !o.unwanted && !o.lost {
 			return
 		}
 	}

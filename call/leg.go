@@ -21,6 +21,7 @@ type leg struct {
 	unwanted bool // to be cancelled at the first provisional, or released at a late answer
 	why      string
 	passed   bool // another attempt was started beside it
+	lost     bool // it is up, and nothing is heard of it
 }
 
 func (s *Session) dial(t Target, suffix string, plain bool) {
@@ -147,12 +148,12 @@ func (s *Session) memberUp(l *leg) {
 	}
 	switch s.publicLeg() {
 	case nil:
-		if w := s.legs[s.with]; w != nil && w.state == legUp {
+		if w := s.legs[s.with]; w != nil && w.state == legUp && !w.lost {
 			// Two members answered in the same moment: the first one has the caller.
 			s.release(l, "another member answered first")
-			return
+		} else {
+			s.connect(l)
 		}
-		s.connect(l)
 		if s.public.active() {
 			s.goOn(&s.public, "")
 		}
@@ -174,7 +175,7 @@ func (s *Session) publicLeg() *leg {
 func (s *Session) membersUp() []*leg {
 	var ms []*leg
 	for _, id := range s.order {
-		if l := s.legs[id]; l.state == legUp && !l.target.Role.public() {
+		if l := s.legs[id]; l.state == legUp && !l.lost && !l.target.Role.public() {
 			ms = append(ms, l)
 		}
 	}
@@ -184,6 +185,9 @@ func (s *Session) membersUp() []*leg {
 // plainRetry lists the final responses after which the same proxy is asked once more
 // without the location body and with plain G.711 (R8).
 var plainRetry = []int{400, 413, 415, 420, 424, 488, 513}
+
+// busyNotBroken are refusals that say nothing about the INVITE itself.
+var busyNotBroken = []int{408, 480, 486, 487, 503, 600, 603}
 
 func (s *Session) failed(l *leg, e Event) {
 	if l.state == legUp { // its dialog failed: nobody said BYE
@@ -209,6 +213,11 @@ func (s *Session) failed(l *leg, e Event) {
 		s.dial(l.target, again, true)
 		s.public.current = append(s.public.current, LegID(l.target.Name+again))
 		return
+	}
+	if l.target.Role == RolePSAP && e.Code >= 400 && !slices.Contains(busyNotBroken, e.Code) {
+		// Some elements answer 500 to a body they cannot read: in the next round the
+		// attempt is a plain one, and in the one after that what it was.
+		s.plain[l.target.Name] = !l.plain
 	}
 	if l.target.Role == RoleTeam {
 		s.memberUnavailable(l, confirming)
@@ -270,20 +279,70 @@ func (s *Session) memberLeft(l *leg, how string) {
 	}
 	lost := how == "was lost"
 	switch {
+	case l.lost && (s.public.active() || s.team == teamRinging || s.resort.active()):
+		return // somebody else is being called already
 	case s.public.active():
 		s.note("R5", "%s %s while the public side is still being called: the caller waits on", l.id, how)
-	case lost && len(s.plan.Public) > 0:
-		s.note("R1", "%s was lost without a BYE: the caller goes on to the PSAP at once", l.id)
-		s.startPublic()
 	case lost:
-		s.note("R3", "%s was lost without a BYE: the team and the last resort are rung again", l.id)
-		s.ringTeam()
-		s.resort = hunt{steps: s.plan.Resort, round: s.resort.round + 1}
-		s.startResort()
+		s.callOthers(l)
 	default:
 		s.do(Action{Kind: Hangup, Leg: Caller, Text: string(l.id) + " " + how})
 		s.end(Completed, string(l.id)+" "+how)
 		return
 	}
 	s.do(Action{Kind: Play, Leg: Caller, Prompt: Ringback})
+}
+
+// callOthers is what happens when the one the caller talked to is gone without a BYE: the
+// PSAP at once (R1), or, where there is none in the plan, the team and the last resort again.
+func (s *Session) callOthers(l *leg) {
+	if len(s.plan.Public) > 0 {
+		s.note("R1", "%s was lost without a BYE: the caller goes on to the PSAP at once", l.id)
+		s.startPublic()
+		return
+	}
+	s.note("R3", "%s was lost without a BYE: the team and the last resort are rung again", l.id)
+	if l.target.Role == RoleTeam {
+		s.team = teamIdle
+	}
+	s.ringTeam()
+	s.resort = hunt{steps: s.plan.Resort, round: s.resort.round + 1}
+	s.startResort()
+}
+
+// mediaLost: nothing is heard of a leg. It is not hung up on, since it may only be muted,
+// and a PSAP's silence ends nothing (NENA-STA-010.3f: stream loss must not end the call).
+func (s *Session) mediaLost(l *leg) {
+	if l.state != legUp || l.lost || s.caller == callerGone {
+		return
+	}
+	if l.target.Role.public() {
+		s.do(Action{Kind: Degrade, Rule: "psap-silent", Text: "nothing is heard of " + string(l.id)})
+		return
+	}
+	l.lost = true
+	if s.publicLeg() != nil || s.with != l.id {
+		return
+	}
+	if ms := s.membersUp(); len(ms) > 0 {
+		s.connect(ms[0])
+		return
+	}
+	s.do(Action{Kind: Play, Leg: Caller, Prompt: Ringback})
+	if s.public.active() {
+		s.note("R5", "%s is not heard any more while the public side is still being called", l.id)
+		return
+	}
+	s.callOthers(l)
+}
+
+func (s *Session) mediaHeard(l *leg) {
+	if !l.lost || l.state != legUp {
+		return
+	}
+	l.lost = false
+	if s.with == l.id && s.publicLeg() == nil {
+		s.note("R1", "%s is heard again", l.id)
+		s.do(Action{Kind: Silence, Leg: Caller})
+	}
 }

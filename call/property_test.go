@@ -18,6 +18,8 @@ type world struct {
 	alive    map[LegID]string // dialled, tried, ringing, answered
 	roles    map[LegID]Role
 	cancels  map[LegID]bool
+	lost     map[LegID]bool // up, and nothing is heard of them
+	confirm  map[LegID]bool // a person must press 1: they may be up for longer than they have counted as answered
 	timers   []Timer
 	answers  int
 	gone     bool
@@ -44,7 +46,7 @@ func (w *world) apply(a Action) {
 		if w.gone {
 			w.t.Fatalf("%s was dialled after the end", a.Leg)
 		}
-		w.alive[a.Leg], w.roles[a.Leg] = "dialled", a.Target.Role
+		w.alive[a.Leg], w.roles[a.Leg], w.confirm[a.Leg] = "dialled", a.Target.Role, a.Target.Confirm
 	case Cancel:
 		switch w.alive[a.Leg] {
 		case "tried", "ringing":
@@ -114,7 +116,7 @@ func (w *world) anyEvent() Event {
 		case "tried", "ringing":
 			es = append(es, Event{Kind: Ringing, Leg: id, Code: 183, SDP: "v=0"}, Event{Kind: Answered, Leg: id}, Event{Kind: Failed, Leg: id, Code: 488})
 		case "answered":
-			es = append(es, Event{Kind: HungUp, Leg: id}, Event{Kind: MediaLost, Leg: id}, Event{Kind: Pressed, Leg: id, Digit: "1"})
+			es = append(es, Event{Kind: HungUp, Leg: id}, Event{Kind: MediaLost, Leg: id}, Event{Kind: MediaHeard, Leg: id}, Event{Kind: Pressed, Leg: id, Digit: "1"})
 		}
 	}
 	for _, tm := range w.timers {
@@ -150,6 +152,8 @@ func (w *world) happen(e Event) {
 		w.reached = w.reached || w.roles[e.Leg].public()
 	case Failed, HungUp:
 		delete(w.alive, e.Leg)
+	case MediaLost, MediaHeard:
+		w.lost[e.Leg] = e.Kind == MediaLost && !w.confirm[e.Leg]
 	case TimerFired:
 		w.timers = slices.DeleteFunc(w.timers, func(t Timer) bool { return t == e.Timer })
 	}
@@ -159,7 +163,7 @@ func (w *world) happen(e Event) {
 func TestAnyOrderOfEvents(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		p := anyPlan(t)
-		w := &world{t: t, s: New(p), alive: map[LegID]string{}, roles: map[LegID]Role{}, cancels: map[LegID]bool{}}
+		w := &world{t: t, s: New(p), alive: map[LegID]string{}, roles: map[LegID]Role{}, cancels: map[LegID]bool{}, lost: map[LegID]bool{}, confirm: map[LegID]bool{}}
 		w.step(Event{Kind: Started, At: t0})
 		for range rapid.IntRange(0, 40).Draw(t, "events") {
 			if w.gone {
@@ -192,7 +196,7 @@ func (w *world) stillTried(p Plan) {
 		return
 	}
 	for id := range w.alive {
-		if !w.cancels[id] {
+		if !w.cancels[id] && (!w.lost[id] || w.roles[id].public()) {
 			return
 		}
 	}

@@ -17,7 +17,8 @@ type Session struct {
 	with   LegID // the leg whose media the caller has
 	early  LegID // the leg whose early media the caller hears before any answer
 	timers map[Timer]bool
-	rounds int // how often the team has been rung
+	rounds int             // how often the team has been rung
+	plain  map[string]bool // targets that refused for a reason a plainer INVITE may not have
 	out    []Action
 }
 
@@ -39,7 +40,7 @@ const (
 
 // New is a session that has not begun; its first event is Started.
 func New(plan Plan) *Session {
-	s := &Session{plan: plan, caller: callerWaiting, team: teamIdle, legs: map[LegID]*leg{}, timers: map[Timer]bool{}}
+	s := &Session{plan: plan, caller: callerWaiting, team: teamIdle, legs: map[LegID]*leg{}, timers: map[Timer]bool{}, plain: map[string]bool{}}
 	s.public = hunt{steps: append(slices.Clone(plan.Public), plan.Resort...)}
 	s.resort = hunt{steps: plan.Resort}
 	return s
@@ -52,7 +53,7 @@ func (s *Session) Step(e Event) []Action {
 	switch e.Kind {
 	case Started:
 		s.start()
-	case Tried, Ringing, Answered, Failed, Pressed, MediaLost:
+	case Tried, Ringing, Answered, Failed, Pressed, MediaLost, MediaHeard:
 		s.legEvent(e)
 	case HungUp:
 		if e.Leg == Caller {
@@ -152,10 +153,9 @@ func (s *Session) legEvent(e Event) {
 	case HungUp:
 		s.left(l, "hung up")
 	case MediaLost:
-		if l.state == legUp || l.state == legConfirming {
-			s.do(Action{Kind: Hangup, Leg: l.id, Text: "nothing is heard of it any more"})
-			s.left(l, "was lost")
-		}
+		s.mediaLost(l)
+	case MediaHeard:
+		s.mediaHeard(l)
 	case Pressed:
 		if l.state == legConfirming && e.Digit == "1" {
 			s.do(Action{Kind: Silence, Leg: l.id})

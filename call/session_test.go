@@ -61,9 +61,9 @@ func event(t *testing.T, s string) Event {
 		e.Kind, e.Code, e.SDP = Ringing, 183, "v=0"
 	case "200":
 		e.Kind = Answered
-	case "486", "400", "503", "488", "408":
+	case "486", "400", "500", "503", "488", "408":
 		e.Kind = Failed
-		e.Code = map[string]int{"486": 486, "400": 400, "503": 503, "488": 488, "408": 408}[f[0]]
+		e.Code = map[string]int{"486": 486, "400": 400, "500": 500, "503": 503, "488": 488, "408": 408}[f[0]]
 	case "bye":
 		e.Kind = HungUp
 	case "cancel":
@@ -72,6 +72,8 @@ func event(t *testing.T, s string) Event {
 		e.Kind, e.Digit = Pressed, f[2]
 	case "lost":
 		e.Kind = MediaLost
+	case "heard":
+		e.Kind = MediaHeard
 	case "psap!":
 		e.Kind = PSAPWanted
 	case "timer":
@@ -113,6 +115,8 @@ func TestOrdersOfEvents(t *testing.T) {
 			"start -> progress 180; dial a", "503 a -> dial b", "503 b -> ", "timer round -> dial a~2", "503 a~2 -> dial b~2", "200 b~2 -> answer from b~2; connect b~2"}},
 		{"R8 488 is asked once more, plainly", publicOnly, []string{
 			"start -> progress 180; dial a", "488 a -> dial a+plain", "488 a+plain -> dial b"}},
+		{"R8 one that answers 500 to a body it cannot read: plain in the next round", publicOnly, []string{
+			"start -> progress 180; dial a", "500 a -> dial b", "503 b -> ", "timer round -> dial a~2+plain", "500 a~2+plain -> dial b~2", "503 b~2 -> ", "timer round -> dial a~3"}},
 		{"R8 announcement, ringing renewed", publicOnly, []string{
 			"start -> progress 180; dial a", "180 a -> ", "timer announce -> progress 183 stay-on-line", "timer ring -> progress 180"}},
 		{"R8 early media of the PSAP instead of the announcement", publicOnly, []string{
@@ -133,7 +137,13 @@ func TestOrdersOfEvents(t *testing.T) {
 		{"R1 team first, all unavailable: at once", teamFirst, []string{
 			"start -> progress 180; dial g1; dial g2", "486 g1 -> ", "503 g2 -> tell; dial a"}},
 		{"R1 a member lost without BYE: to the PSAP at once", teamFirst, []string{
-			"start -> progress 180; dial g1; dial g2", "200 g1 -> answer from g1; connect g1", "lost g1 -> hang-up g1; dial a; play caller ringback", "200 a -> connect a"}},
+			"start -> progress 180; dial g1; dial g2", "200 g1 -> answer from g1; connect g1", "lost g1 -> play caller ringback; dial a", "200 a -> connect a", "bye a -> hang-up caller; hang-up g1; end completed"}},
+		{"R1 a muted member is heard again", teamFirst, []string{
+			"start -> progress 180; dial g1; dial g2", "200 g1 -> answer from g1; connect g1", "lost g1 -> play caller ringback; dial a", "heard g1 -> silence caller", "200 a -> connect a; play g1 psap-has-call"}},
+		{"wO8 a silent PSAP is not hung up on", publicOnly, []string{
+			"start -> progress 180; dial a", "200 a -> answer from a; connect a", "lost a -> ", "bye caller -> hang-up a; end completed"}},
+		{"R3 a lost member, team only: the team and the last resort again", teamOnly, []string{
+			"start -> progress 180; dial g1", "200 g1 -> answer from g1; connect g1", "lost g1 -> play caller ringback; dial g1~2; dial z~2!", "bye g1 -> ", "180 g1~2 -> ", "200 z~2! -> cancel g1~2; connect z~2!"}},
 		{"R7 the team wants the PSAP", teamFirst, []string{
 			"start -> progress 180; dial g1; dial g2", "200 g1 -> answer from g1; connect g1", "psap! -> dial a", "200 a -> connect a; play g1 psap-has-call"}},
 		{"R1 confirm: only 1 counts", confirm, []string{

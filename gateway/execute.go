@@ -211,3 +211,19 @@ func (g *Gateway) Close() error {
 	g.runs.Wait()
 	return nil
 }
+
+// Settle waits until every leg has ended, those too that were cancelled and still linger
+// when their call is over, or the context ends.
+func (g *Gateway) Settle(ctx context.Context) error {
+	settled := make(chan struct{})
+	go func() {
+		defer close(settled)
+		g.runs.Wait()
+	}()
+	select {
+	case <-settled:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

@@ -27,6 +27,7 @@ type run struct {
 	timers  map[call.Timer]*time.Timer
 	chain   *cdr.Chain
 	seenSDP map[call.LegID]bool
+	ended   bool
 
 	mu   sync.Mutex
 	box  []call.Event
@@ -58,7 +59,6 @@ func (r *run) take() []call.Event {
 // loop is the call's goroutine, from the first event to the end of the last leg, or of the
 // gateway.
 func (r *run) loop() {
-	defer r.g.ended(r)
 	for closed := false; !closed && !r.session.Finished(); {
 		select {
 		case <-r.news:
@@ -69,10 +69,22 @@ func (r *run) loop() {
 			r.step(e)
 		}
 	}
+	r.over()
+}
+
+// over is the end of what people notice: the number's window begins, the media's ports go
+// back. Legs that were never heard from may linger until they answer or give up.
+func (r *run) over() {
+	if r.ended {
+		return
+	}
+	r.ended = true
 	for _, t := range r.timers {
 		t.Stop()
 	}
+	r.g.released(r.header.ID)
 	r.anchor.Close()
+	r.g.ended(r)
 }
 
 // step gives one event to the session and carries out what it says.
@@ -91,7 +103,7 @@ func (r *run) step(e call.Event) {
 		r.write(e.At, cdr.Content{Degradation: &d})
 	}
 	if e.Kind == call.Failed || e.Kind == call.HungUp && e.Leg != call.Caller {
-		r.anchor.Release(e.Leg)
+		r.release(e.Leg)
 	}
 }
 
@@ -117,7 +129,7 @@ func (r *run) lostLeg(leg call.LegID, why string) {
 
 // sdp gives a leg's description to the media before the session decides about the leg.
 func (r *run) sdp(e call.Event) {
-	if e.SDP == "" || (e.Kind != call.Answered && e.Kind != call.Ringing) {
+	if r.ended || e.SDP == "" || (e.Kind != call.Answered && e.Kind != call.Ringing) {
 		return
 	}
 	if err := r.anchor.Answered(e.Leg, e.SDP); err != nil {
@@ -138,7 +150,7 @@ func (r *run) act(a call.Action) {
 			return
 		}
 		r.legs[a.Leg].Hangup(a.Text)
-		r.anchor.Release(a.Leg)
+		r.release(a.Leg)
 	case call.Progress:
 		r.progress(a)
 	case call.Answer:
@@ -163,7 +175,13 @@ func (r *run) act(a call.Action) {
 	case call.Note, call.Degrade:
 		// The entry in the journal is all there is to do.
 	case call.End:
-		r.g.released(r.header.ID)
+		r.over()
+	}
+}
+
+func (r *run) release(leg call.LegID) {
+	if !r.ended {
+		r.anchor.Release(leg)
 	}
 }
 

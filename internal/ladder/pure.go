@@ -35,10 +35,10 @@ func Pure(s *Scenario) (Telling, error) {
 	p.work.Go(func() { c.act(s.When.Caller.Acts, p.start) })
 	ctx, done := context.WithTimeout(context.Background(), longest)
 	defer done()
-	err := g.Drain(ctx)
+	err := g.Settle(ctx)
 	if err != nil {
 		c.leave()
-		_ = g.Drain(context.Background())
+		_ = g.Settle(context.Background())
 		err = fmt.Errorf("the call has not ended after %s: nobody hangs up", longest)
 	}
 	c.end() // of a call that was turned away

@@ -113,10 +113,10 @@ func (w *wire) run(ctx context.Context) error {
 	})
 	ctx, done := context.WithTimeout(ctx, longest)
 	defer done()
-	err = w.node.Gateway().Drain(ctx)
+	err = w.node.Gateway().Settle(ctx)
 	if err != nil {
 		placed.Hangup()
-		_ = w.node.Gateway().Drain(context.Background())
+		_ = w.node.Gateway().Settle(context.Background())
 		err = fmt.Errorf("the call has not ended after %s: nobody hangs up", longest)
 	}
 	acts.Wait()

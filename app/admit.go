@@ -1,0 +1,36 @@
+package app
+
+import (
+	"github.com/emiago/sipgo/sip"
+	"github.com/tocsin-sip/tocsin/gateway"
+	"github.com/tocsin-sip/tocsin/overload"
+	"github.com/tocsin-sip/tocsin/sip/transport"
+	"github.com/tocsin-sip/tocsin/sipua"
+)
+
+// admit is asked about each request before a transaction is made for it (R13).
+func (a *App) admit(req *sip.Request, flow transport.Flow) (status int) {
+	kind := kindOf(req)
+	if kind == overload.Within {
+		return 0
+	}
+	known := a.gateway.Knows(gateway.Peer{Source: flow.Remote, Flow: sipua.FlowName(flow)})
+	return a.gate.Admit(kind, known, func() bool { return a.gateway.Emergency(sipua.Read(req, flow)) })
+}
+
+func kindOf(req *sip.Request) overload.Kind {
+	switch req.Method {
+	case sip.ACK, sip.BYE, sip.CANCEL, sip.PRACK:
+		return overload.Within
+	}
+	if to := req.To(); to != nil && to.Params.GetOr("tag", "") != "" {
+		return overload.Within
+	}
+	switch req.Method {
+	case sip.INVITE, sip.MESSAGE:
+		return overload.Call
+	case sip.REGISTER:
+		return overload.Register
+	}
+	return overload.Other
+}

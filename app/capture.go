@@ -1,0 +1,136 @@
+package app
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"time"
+
+	"github.com/tocsin-sip/tocsin/api"
+	"github.com/tocsin-sip/tocsin/call"
+	"github.com/tocsin-sip/tocsin/capture"
+	"github.com/tocsin-sip/tocsin/cdr"
+	"github.com/tocsin-sip/tocsin/config"
+	"github.com/tocsin-sip/tocsin/sip/transport"
+	"github.com/tocsin-sip/tocsin/store"
+)
+
+// captures is the SIP messages of calls on their way to the database and to a HEP collector
+// (A6), to either, or to neither: its zero value takes none.
+type captures struct {
+	*capture.Capture
+	hep *capture.HEP
+}
+
+// openCaptures begins to take messages. It comes before the transport starts.
+func (a *App) openCaptures() captures {
+	var c captures
+	var outlets []capture.Outlet
+	if a.database != nil {
+		outlets = append(outlets, capture.Outlet{Name: "database", Take: a.keepMessages, Gather: gatherMessages,
+			Hopeless: func(err error) bool { return errors.Is(err, store.ErrRefused) }})
+	}
+	if h := a.cfg.Node.HEP; h.Address != (config.Collector{}) {
+		to := capture.HEPConfig{Network: h.Address.Transport, Address: h.Address.HostPort.String(), NodeID: uint32(h.NodeID), Password: h.Password}
+		if a.cfg.Network != nil {
+			to.Dial = a.cfg.Network.DialContext
+		}
+		c.hep = capture.NewHEP(to)
+		outlets = append(outlets, capture.Outlet{Name: "hep", Take: c.hep.Send, Expendable: true})
+	}
+	if len(outlets) > 0 {
+		c.Capture = capture.New(capture.Config{Log: a.log}, outlets...)
+	}
+	return c
+}
+
+// gatherMessages is how late messages may be in the database: nobody looks at a capture
+// in the second it is made, and one transaction then has the messages of many calls.
+const gatherMessages = time.Second
+
+func (a *App) keepMessages(ctx context.Context, ms []capture.Message) (int, error) {
+	s, err := a.database.use()
+	if err != nil {
+		return 0, err
+	}
+	kept := make([]store.Message, len(ms))
+	for i, m := range ms {
+		kept[i] = store.Message{Call: m.Call, At: m.At, Node: a.cfg.Node.Name, Seq: m.Seq, Direction: m.Direction.String(), Flow: m.Flow.String(), Raw: m.Raw}
+	}
+	return 0, s.AppendMessages(ctx, kept)
+}
+
+// Messages reads the messages of a call back, for a pcap.
+func Messages(ctx context.Context, s *store.Store, record string) ([]capture.Message, error) {
+	kept, err := s.Messages(ctx, record)
+	if err != nil {
+		return nil, err
+	}
+	ms := make([]capture.Message, len(kept))
+	for i, k := range kept {
+		ms[i] = capture.Message{Call: k.Call, At: k.At, Seq: k.Seq, Direction: transport.In, Raw: k.Raw}
+		if k.Direction == transport.Out.String() {
+			ms[i].Direction = transport.Out
+		}
+		if ms[i].Flow, err = transport.ParseFlow(k.Flow); err != nil {
+			return nil, err
+		}
+	}
+	return ms, nil
+}
+
+func (c captures) observe(o transport.Observation) {
+	if c.Capture != nil {
+		c.Observe(o)
+	}
+}
+
+// dialled is told of the Call-IDs of legs we place.
+func (c captures) dialled(record, sipCallID string) {
+	if c.Capture != nil {
+		c.Belongs(sipCallID, record)
+	}
+}
+
+// entry finds in the records the Call-IDs of callers, and the ends of calls.
+func (c captures) entry(e cdr.Entry) {
+	if c.Capture == nil || e.Kind != cdr.Opened && e.Kind != cdr.Did {
+		return
+	}
+	var said cdr.Content
+	switch {
+	case json.Unmarshal(e.Content, &said) != nil:
+	case said.Header != nil:
+		c.Belongs(said.Header.SIPCallID, e.Call)
+	case said.Action != nil && said.Action.Kind == call.End:
+		c.End(e.Call)
+	}
+}
+
+func (c captures) close(ctx context.Context) error {
+	if c.Capture == nil {
+		return nil
+	}
+	err := c.Capture.Close(ctx)
+	if c.hep != nil {
+		err = errors.Join(err, c.hep.Close())
+	}
+	return err
+}
+
+func (c captures) samples() []api.Sample {
+	if c.Capture == nil {
+		return nil
+	}
+	var ss []api.Sample
+	for _, o := range c.Stats().Outlets {
+		label := []api.Label{{Name: "outlet", Value: o.Name}}
+		ss = append(ss,
+			api.Sample{Name: "capture_pending", Help: "SIP messages of calls that wait for the database or the HEP collector.", Labels: label, Value: float64(o.Pending)},
+			api.Sample{Name: "capture_taken_total", Help: "SIP messages of calls written or sent.", Counter: true, Labels: label, Value: float64(o.Taken)},
+			api.Sample{Name: "capture_dropped_total", Help: "SIP messages of calls lost: memory was full, or the database refused them.", Counter: true, Labels: label,
+				Value: float64(o.Dropped + o.SetAside)},
+			api.Sample{Name: "capture_failures_total", Help: "Attempts to write or send them that failed.", Counter: true, Labels: label, Value: float64(o.Failures)})
+	}
+	return ss
+}
