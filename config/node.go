@@ -42,6 +42,28 @@ type SIP struct {
 	// Advertise is the host, or host and port, others reach the node at when it is behind
 	// NAT: it stands in Via and Contact, and in SDP where media has none of its own.
 	Advertise HostPort `json:"advertise,omitzero"`
+	// Digest are the algorithms phones are challenged with, the preferred first. Many read
+	// no further than the first challenge, or give up at one they do not know.
+	Digest []Digest `json:"digest,omitempty"`
+}
+
+// Digest is an algorithm of RFC 7616.
+type Digest string
+
+const (
+	DigestMD5    Digest = "MD5"
+	DigestSHA256 Digest = "SHA-256"
+)
+
+// UnmarshalText reads the name of an algorithm.
+func (d *Digest) UnmarshalText(b []byte) error {
+	for _, known := range []Digest{DigestMD5, DigestSHA256} {
+		if strings.EqualFold(string(known), string(b)) {
+			*d = known
+			return nil
+		}
+	}
+	return fmt.Errorf("%q is not one of MD5, SHA-256", b)
 }
 
 // Media is where RTP comes in.
@@ -96,6 +118,9 @@ func (n Node) OrDefaults() Node {
 		if n.TLS.Certificate != "" {
 			n.SIP.Listen = append(n.SIP.Listen, Listener{"tls", netip.AddrPortFrom(all, 5061)})
 		}
+	}
+	if len(n.SIP.Digest) == 0 {
+		n.SIP.Digest = []Digest{DigestMD5}
 	}
 	if n.Media.Ports == (PortRange{}) {
 		n.Media.Ports = PortRange{20000, 29999}

@@ -140,7 +140,7 @@ func (g Geodetic) Check() error {
 			return fmt.Errorf("%s: the last position is not the first", g.Shape)
 		}
 		if !g.Altitude && g.Shape == ShapePrism {
-			return fmt.Errorf("Prism: its base has no altitude")
+			return fmt.Errorf("%s: its base has no altitude", g.Shape)
 		}
 	default:
 		if len(g.Positions) != 1 {
@@ -212,11 +212,7 @@ func (g Geodetic) Centre() Point {
 // Equal compares shapes exactly.
 func (g Geodetic) Equal(o Geodetic) bool {
 	a, b := g, o
-	if !slices.Equal(a.Positions, b.Positions) {
-		return false
-	}
-	a.Positions, b.Positions = nil, nil
-	return a.Shape == b.Shape && a.Altitude == b.Altitude && a.Confidence == b.Confidence &&
+	return slices.Equal(a.Positions, b.Positions) && a.Shape == b.Shape && a.Altitude == b.Altitude && a.Confidence == b.Confidence &&
 		a.Radius == b.Radius && a.SemiMajor == b.SemiMajor && a.SemiMinor == b.SemiMinor && a.Vertical == b.Vertical &&
 		a.Orientation == b.Orientation && a.InnerRadius == b.InnerRadius && a.OuterRadius == b.OuterRadius &&
 		a.StartAngle == b.StartAngle && a.OpeningAngle == b.OpeningAngle && a.Height == b.Height
