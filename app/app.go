@@ -107,7 +107,8 @@ func (a *App) wire() error {
 		}
 		keeper = &bindings{database: a.database}
 	}
-	a.registrar = registrar.New(registrar.Config{Directory: a.directory.Current, Algorithms: digests, Keeper: keeper, Node: n.Name, Agent: agent(a.cfg.Version), Log: a.log})
+	a.registrar = registrar.New(registrar.Config{Directory: a.directory.Current, Algorithms: digests(n), Keeper: keeper, Node: n.Name, Agent: agent(a.cfg.Version), Log: a.log})
+	a.resolver.Favour(a.transport.Reaches)
 	a.ua = sipua.New(sipua.Config{Transport: a.transport, Resolver: a.resolver, Calls: late, Register: a.registrar,
 		Domain: n.Name, Agent: agent(a.cfg.Version), Transaction: transaction.Config{Admit: a.admit}, Log: a.log})
 	a.trunks = trunk.New(trunk.Config{Directory: a.directory.Current, Prober: a.ua, Resolver: addresses{a.resolver}, Log: a.log})
@@ -132,11 +133,17 @@ func (a *App) certificateTrouble(t transport.Trouble) {
 	a.log.Error("certificate", "trouble", t.Kind.String(), "name", t.Name, "peer", t.Remote.String(), "error", t.Err)
 }
 
-// digests is MD5 alone, because telephones in the field read no further than the first
-// challenge (SIPp 3.6) or give up at any they do not know (libre 1 and 2, so baresip 1),
-// whatever their order; RFC 8760 s2.4 expects better of them. A phone that cannot register
-// cannot be called back, and one that does SHA-256 does MD5 as well.
-var digests = []registrar.Algorithm{registrar.MD5}
+// digests: MD5 alone is the default, because telephones in the field read no further than
+// the first challenge (SIPp 3.6) or give up at any they do not know (libre 1 and 2, so
+// baresip 1), whatever their order; RFC 8760 s2.4 expects better of them. A phone that
+// cannot register cannot be called back.
+func digests(n config.Node) []registrar.Algorithm {
+	var as []registrar.Algorithm
+	for _, d := range n.SIP.Digest {
+		as = append(as, registrar.Algorithm(d))
+	}
+	return as
+}
 
 // lateCalls breaks the ring between the gateway, which dials through the UA, and the UA,
 // which hands calls to the gateway. It is set before anything is opened.

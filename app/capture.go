@@ -79,16 +79,17 @@ func Messages(ctx context.Context, s *store.Store, record string) ([]capture.Mes
 	return ms, nil
 }
 
-func (c captures) observe(o transport.Observation) {
-	if c.Capture != nil {
-		c.Observe(o)
+// observe is the transport's observer.
+func (a *App) observe(o transport.Observation) {
+	if a.captures.Capture != nil {
+		a.captures.Observe(o)
 	}
 }
 
 // dialled is told of the Call-IDs of legs we place.
-func (c captures) dialled(record, sipCallID string) {
-	if c.Capture != nil {
-		c.Belongs(sipCallID, record)
+func (a *App) dialled(record, sipCallID string) {
+	if a.captures.Capture != nil {
+		a.captures.Belongs(sipCallID, record)
 	}
 }
 

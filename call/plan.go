@@ -51,9 +51,10 @@ type Invite struct {
 	Trunk      string `json:"trunk,omitempty"`
 	Extension  string `json:"extension,omitempty"` // the directory entry a team leg belongs to
 	RequestURI string `json:"request_uri"`
-	NextHop    string `json:"next_hop,omitempty"` // a SIP URI; empty: the request-URI
-	Flow       string `json:"flow,omitempty"`     // the registration's flow, where there is one
-	Number     string `json:"number,omitempty"`   // who is calling, as presented on this leg
+	NextHop    string `json:"next_hop,omitempty"`   // a SIP URI; empty: the request-URI
+	TLSVerify  string `json:"tls_verify,omitempty"` // strict or prefer, where the next hop is reached by TLS
+	Flow       string `json:"flow,omitempty"`       // the registration's flow, where there is one
+	Number     string `json:"number,omitempty"`     // who is calling, as presented on this leg
 	Display    string `json:"display,omitempty"`
 	Asserted   bool   `json:"asserted,omitempty"`    // P-Asserted-Identity; else P-Preferred-Identity
 	Headers    string `json:"headers,omitempty"`     // which headers carry the number: "p-asserted-identity,from"

@@ -123,6 +123,7 @@ type Trunk struct {
 	CallerIDHeaders      []string       `json:"caller_id_headers,omitempty"`
 	NoResponseAfter      Duration       `json:"no_response_after,omitempty"`
 	NoProgressAfter      Duration       `json:"no_progress_after,omitempty"`
+	TLSVerify            TLSVerify      `json:"tls_verify,omitempty"`
 	MaxCalls             int            `json:"max_calls,omitempty"`
 	Ordinary             bool           `json:"ordinary,omitempty"`
 	Identity             string         `json:"identity,omitempty"` // the header that says who is calling
@@ -141,6 +142,18 @@ func (t *Trunk) Trusts(what Trust) bool {
 		}
 	}
 	return false
+}
+
+// Verify is what happens when the certificate of a proxy is not what it should be: where
+// nothing is set an emergency trunk connects all the same (L1), any other does not.
+func (t *Trunk) Verify() TLSVerify {
+	switch {
+	case t.TLSVerify != "":
+		return t.TLSVerify
+	case t.Role == RoleEmergency:
+		return VerifyPrefer
+	}
+	return VerifyStrict
 }
 
 // Serves says whether the trunk takes emergency calls of that country (R9).

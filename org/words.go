@@ -17,6 +17,8 @@ type (
 	Conveyance string
 	// Trust is something that is believed from a trunk (P9).
 	Trust string
+	// TLSVerify is what happens when a certificate is not what it should be.
+	TLSVerify string
 	// Ring is how a queue or group is rung.
 	Ring string
 	// Path is what a custom rule does (R10).
@@ -66,6 +68,9 @@ const (
 	TrustCallback Trust = "psap-callback"
 	TrustLocation Trust = "location"
 	TrustIdentity Trust = "identity"
+
+	VerifyStrict TLSVerify = "strict" // do not connect
+	VerifyPrefer TLSVerify = "prefer" // connect, degrade, alert
 
 	RingSimultaneous Ring = "simultaneous"
 	RingInOrder      Ring = "in-order"
@@ -153,7 +158,8 @@ func (v *Conveyance) UnmarshalText(b []byte) error {
 func (v *Trust) UnmarshalText(b []byte) error {
 	return wordOf(b, v, TrustCallback, TrustLocation, TrustIdentity)
 }
-func (v *Ring) UnmarshalText(b []byte) error { return wordOf(b, v, RingSimultaneous, RingInOrder) }
+func (v *TLSVerify) UnmarshalText(b []byte) error { return wordOf(b, v, VerifyStrict, VerifyPrefer) }
+func (v *Ring) UnmarshalText(b []byte) error      { return wordOf(b, v, RingSimultaneous, RingInOrder) }
 func (v *Path) UnmarshalText(b []byte) error {
 	return wordOf(b, v, PathTeamThenPSAP, PathPSAPOnly, PathTeamOnly, PathGroupOnly, PathTeamThenGroup)
 }

@@ -126,7 +126,7 @@ func (d *decision) addTrunk(t *org.Trunk, user, service string, emergency bool) 
 		}
 		d.addStep(t, call.Step{{Name: name, Role: call.RolePSAP,
 			NoResponseAfter: t.NoResponseAfter.Or(noResponseAfter), NoProgressAfter: t.NoProgressAfter.Or(noProgressAfter),
-			Invite: call.Invite{Trunk: t.Name, RequestURI: uri, NextHop: p, Headers: strings.Join(headers, ","),
+			Invite: call.Invite{Trunk: t.Name, RequestURI: uri, NextHop: p, TLSVerify: string(t.Verify()), Headers: strings.Join(headers, ","),
 				Location: string(loc), ServiceURN: service, Asserted: !d.Loose, Emergency: emergency}}})
 	}
 }
