@@ -56,6 +56,7 @@ type App struct {
 	trunks    *trunk.Monitor
 	media     *media.Anchor
 	journal   *store.Journal
+	captures  captures
 	leases    *leases
 	degraded  degradations
 	http      *http.Server
@@ -95,7 +96,7 @@ func (a *App) wire() error {
 		return fmt.Errorf("media: %w", err)
 	}
 	a.resolver = transport.NewResolver(a.cfg.Lookup)
-	a.transport = transport.New(transport.Config{Listen: listen, Network: a.cfg.Network, Log: a.log, PingInterval: pingEvery,
+	a.transport = transport.New(transport.Config{Listen: listen, Network: a.cfg.Network, Observer: a.observe, Log: a.log, PingInterval: pingEvery,
 		TLS: transport.TLSConfig{Certificate: n.TLS.Certificate, Key: n.TLS.Key, ClientCA: n.TLS.ClientCA, Trouble: a.certificateTrouble}})
 	a.gate = overload.New(overload.Config{PerSecond: n.Limits.OtherRequests})
 	late := &lateCalls{}
@@ -110,7 +111,7 @@ func (a *App) wire() error {
 	a.registrar = registrar.New(registrar.Config{Directory: a.directory.Current, Algorithms: digests(n), Keeper: keeper, Node: n.Name, Agent: agent(a.cfg.Version), Log: a.log})
 	a.resolver.Favour(a.transport.Reaches)
 	a.ua = sipua.New(sipua.Config{Transport: a.transport, Resolver: a.resolver, Calls: late, Register: a.registrar,
-		Domain: n.Name, Agent: agent(a.cfg.Version), Transaction: transaction.Config{Admit: a.admit}, Log: a.log})
+		Domain: n.Name, Agent: agent(a.cfg.Version), Dialled: a.dialled, Transaction: transaction.Config{Admit: a.admit}, Log: a.log})
 	a.trunks = trunk.New(trunk.Config{Directory: a.directory.Current, Prober: a.ua, Resolver: addresses{a.resolver}, Log: a.log})
 	notifier := a.cfg.Notifier
 	if notifier == nil {
@@ -201,6 +202,7 @@ func (a *App) start(ctx, run context.Context) error {
 		a.journal = store.NewJournal(a.database.AppendEntries, store.JournalConfig{Log: a.log})
 		a.loadRegistrations(ctx)
 	}
+	a.captures = a.openCaptures()
 	if err := a.transport.Start(ctx, sink{a.ua, a.registrar}); err != nil {
 		return fmt.Errorf("sip: %w", err)
 	}
@@ -311,11 +313,12 @@ func (a *App) Close() error {
 		}
 		errs = append(errs, a.gate.Close(), a.trunks.Close(), a.transport.Close(), a.ua.Close(), a.gateway.Close(), a.registrar.Close(), a.media.Close(), a.resolver.Close())
 		a.work.Wait()
+		ctx, done := context.WithTimeout(context.Background(), writeLimit)
+		defer done()
 		if a.journal != nil {
-			ctx, done := context.WithTimeout(context.Background(), writeLimit)
-			defer done()
 			errs = append(errs, a.journal.Close(ctx))
 		}
+		errs = append(errs, a.captures.close(ctx))
 		if a.database != nil {
 			errs = append(errs, a.database.close())
 		}

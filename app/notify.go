@@ -32,6 +32,7 @@ func (j journal) Append(e cdr.Entry) {
 	if j.cfg.Watch != nil {
 		j.cfg.Watch(e)
 	}
+	j.captures.entry(e)
 	if j.App.journal != nil {
 		j.App.journal.Append(e)
 	}
