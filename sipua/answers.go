@@ -157,8 +157,9 @@ type released struct {
 
 // release acknowledges and ends what a 2xx has begun that nobody wants: another fork's
 // answer (RFC 3261 s13.2.2.4), or one that came when all was over.
-func (u *UA) release(res *sip.Response, to transport.Destination, why string) {
+func (u *UA) release(res *sip.Response, to transport.Destination, early *dialog, why string) {
 	d := u.answered(res, to)
+	d.continues(early)
 	u.mu.Lock()
 	if r := u.unwanted[d.key]; r != nil {
 		u.mu.Unlock()

@@ -27,9 +27,11 @@ type dialog struct {
 	remote  string   // the peer's, with tag
 	routes  []string // the route set, in the order of our requests
 	first   transport.Destination
-	contact string // our Contact value
-	proof   proof  // of our INVITE
-	atEnd   func() // called once, when the dialog ends
+	contact string                                  // our Contact value
+	proof   proof                                   // of our INVITE
+	atEnd   func()                                  // called once, when the dialog ends
+	onPrack func(*transaction.Server, *sip.Request) // nil: nothing of ours is acknowledged so
+	rseq    uint32                                  // the last reliable response of the peer; guarded by its leg
 
 	mu        sync.Mutex // guards what follows; nothing is called with it held
 	state     dialogState
@@ -38,6 +40,7 @@ type dialog struct {
 	localSeq  uint32
 	remoteSeq uint32
 	mine      string        // the description the peer has of us
+	settled   bool          // while it is early: the first offer has its answer (RFC 3262 s5)
 	offered   bool          // our 2xx carried an offer: the ACK answers it
 	unacked   *unacked      // our 2xx, until its ACK is there
 	ack       *ackMemory    // what a repeated 2xx is answered with
@@ -158,7 +161,7 @@ func (d *dialog) next(m sip.RequestMethod, seq uint32) (*sip.Request, error) {
 	for _, r := range routes {
 		req.AppendHeader(sip.NewHeader("Route", r))
 	}
-	if m != sip.BYE { // RFC 3261 s20 table 2
+	if m != sip.BYE && m != sip.PRACK { // RFC 3261 s20 table 2, RFC 3262 s9
 		req.AppendHeader(sip.NewHeader("Contact", d.contact))
 	}
 	return req, nil
@@ -208,6 +211,7 @@ func (d *dialog) nextSeq() uint32 {
 // asked is a request of ours inside a dialog.
 type asked struct {
 	method  sip.RequestMethod
+	seq     uint32 // 0: the next
 	headers []sip.Header
 	sdp     string
 	proof   proof
@@ -229,7 +233,11 @@ func (d *dialog) ask(a *asked, n int) {
 		a.tell(transaction.Event{Kind: transaction.Broken, Err: transport.ErrFlowGone})
 		return
 	}
-	req, err := d.next(a.method, d.nextSeq())
+	seq := a.seq
+	if a.seq = 0; seq == 0 {
+		seq = d.nextSeq()
+	}
+	req, err := d.next(a.method, seq)
 	if err != nil {
 		d.ua.log.Warn("request not sent", "method", string(a.method), "leg", string(d.leg), "error", err)
 		a.tell(transaction.Event{Kind: transaction.Broken, Err: err})
@@ -275,6 +283,9 @@ func (d *dialog) bye(why string) {
 // hungUp is the peer's BYE, told once.
 func (d *dialog) hungUp() {
 	early := d.in(dialogEarly)
+	if early && d.leg != call.Caller {
+		return // RFC 3261 s15: not for the callee to send; the INVITE has an end of its own
+	}
 	if early {
 		// RFC 3261 s15: a caller may end an early dialog by BYE. For the call it has given up.
 		d.tells.tell(call.Event{Kind: call.Cancelled, Leg: d.leg})

@@ -1,6 +1,7 @@
 package sipua
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -45,8 +46,12 @@ func objection(req *sip.Request, faults []transport.Fault) string {
 	if len(faults) > 0 {
 		return faults[0].String()
 	}
-	if v := headerValue(req, "Require"); v != "" {
-		return "extension required: " + oneLine(v) // RFC 3261 s8.2.2.3
+	for _, v := range headerValues(req, "Require") {
+		for _, one := range splitOutside(v, ',') {
+			if !slices.Contains(splitOutside(supported, ','), strings.ToLower(one)) {
+				return "extension required: " + oneLine(one) // RFC 3261 s8.2.2.3
+			}
+		}
 	}
 	return ""
 }

@@ -164,7 +164,7 @@ func TestMalformedIsHandedOver(t *testing.T) {
 		{"nothing but a Via", "INVITE sip:911@192.0.2.1 SIP/2.0\nVia: SIP/2.0/UDP 192.0.2.10", "missing header From"},
 		{"CSeq of another method", "INVITE sip:911@192.0.2.1 SIP/2.0\nVia: SIP/2.0/UDP 192.0.2.10\nFrom: <sip:a@b>;tag=1\nTo: <sip:911@b>\nCall-ID: c\nCSeq: 1 BYE", "method mismatch CSeq: BYE"},
 		{"version", "INVITE sip:911@192.0.2.1 SIP/7.0\nVia: SIP/2.0/UDP 192.0.2.10\nFrom: <sip:a@b>;tag=1\nTo: <sip:911@b>\nCall-ID: c\nCSeq: 1 INVITE", "version not supported: SIP/7.0"},
-		{"an extension", "INVITE sip:911@192.0.2.1 SIP/2.0\nVia: SIP/2.0/UDP 192.0.2.10\nFrom: <sip:a@b>;tag=1\nTo: <sip:911@b>\nCall-ID: c\nCSeq: 1 INVITE\nRequire: 100rel", "extension required: 100rel"},
+		{"an extension", "INVITE sip:911@192.0.2.1 SIP/2.0\nVia: SIP/2.0/UDP 192.0.2.10\nFrom: <sip:a@b>;tag=1\nTo: <sip:911@b>\nCall-ID: c\nCSeq: 1 INVITE\nRequire: 100rel, x-new", "extension required: x-new"},
 		{"garbage everywhere else", "INVITE sip:911@192.0.2.1 SIP/2.0\nVia: SIP/2.0/UDP 192.0.2.10\nFrom: <sip:a@b>;tag=1\nTo: <sip:911@b>\nCall-ID: c\nCSeq: 1 INVITE\nContact: <<>\nGeolocation: <\nContent-Type: multipart/mixed\nCall-Info: \"", "bad header Contact: "},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

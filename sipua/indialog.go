@@ -37,7 +37,13 @@ func (u *UA) inDialog(tx *transaction.Server, req *sip.Request) {
 		d.info(tx, req)
 	case sip.OPTIONS:
 		tx.Respond(u.options(req))
-	case sip.MESSAGE, sip.NOTIFY, sip.SUBSCRIBE, sip.PUBLISH, sip.REFER, sip.PRACK:
+	case sip.PRACK:
+		if d.onPrack == nil {
+			u.refuse(tx, req, 481)
+			return
+		}
+		d.onPrack(tx, req)
+	case sip.MESSAGE, sip.NOTIFY, sip.SUBSCRIBE, sip.PUBLISH, sip.REFER:
 		u.refuse(tx, req, 405)
 	default:
 		u.refuse(tx, req, 501)
@@ -78,13 +84,13 @@ func (d *dialog) reOffer(tx *transaction.Server, req *sip.Request) {
 	sdp, _ := parts(req)
 	offering := req.Method == sip.INVITE || sdp != ""
 	d.mu.Lock()
-	state, awaiting := d.state, d.offered || d.offering
+	state, awaiting, settled := d.state, d.offered || d.offering, d.settled && req.Method != sip.INVITE
 	d.mu.Unlock()
 	switch {
 	case state == dialogEnded: // RFC 3261 s15.1.2: a BYE has come meanwhile
 		d.ua.refuse(tx, req, 487)
 		return
-	case state == dialogEarly && offering:
+	case state == dialogEarly && offering && !settled:
 		// RFC 3261 s14.2 and RFC 3311 s5.2: the first offer has no answer yet.
 		d.ua.refuse(tx, req, 500, sip.NewHeader("Retry-After", "3"))
 		return

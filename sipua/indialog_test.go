@@ -125,7 +125,7 @@ func TestInsideAnEarlyDialog(t *testing.T) {
 		{"RFC 3311 s5.2 UPDATE with an offer, before the first is answered", "UPDATE", offer, "500"},
 		{"UPDATE without", "UPDATE", "", "200"},
 		{"s14.2 INVITE before the first is answered", "INVITE", offer, "500"},
-		{"PRACK: nothing of ours is reliable", "PRACK", "", "405"},
+		{"RFC 3262 s3 PRACK: nothing of ours is reliable", "PRACK", "", "481"},
 		{"INFO", "INFO", "", "200"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -208,7 +208,7 @@ func TestOutsideAnyDialog(t *testing.T) {
 					t.Error("no tag")
 				}
 				if strings.HasPrefix(tc.want, "405") || strings.HasPrefix(tc.want, "501") {
-					if value(res, "Allow") != "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, INFO" {
+					if value(res, "Allow") != "INVITE, ACK, CANCEL, BYE, OPTIONS, PRACK, UPDATE, INFO" {
 						t.Errorf("Allow %s", value(res, "Allow"))
 					}
 				}

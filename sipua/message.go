@@ -26,8 +26,8 @@ func (u *UA) request(m sip.RequestMethod, to sip.Uri, from, toHeader, callID str
 	return r
 }
 
-// supported are the extensions this element says it knows (RFC 3891, RFC 4028).
-const supported = "replaces, timer"
+// supported are the extensions this element says it knows (RFC 3891, RFC 4028, RFC 3262).
+const supported = "replaces, timer, 100rel"
 
 func toTag(m sip.Message) string {
 	if h := m.To(); h != nil {
@@ -92,6 +92,9 @@ var reasons = map[int]string{100: "Trying", 180: "Ringing", 183: "Session Progre
 	487: "Request Terminated", 488: "Not Acceptable Here", 491: "Request Pending", 500: "Server Internal Error",
 	501: "Not Implemented", 503: "Service Unavailable", 505: "Version Not Supported", 603: "Decline"}
 
+// quoting escapes what a quoted-string may not hold bare (RFC 3261 s25.1).
+var quoting = strings.NewReplacer(`\`, `\\`, `"`, `\"`)
+
 // quoted makes a quoted string of any text (RFC 3261 s25.1).
 func quoted(s string) string {
 	s = strings.Map(func(r rune) rune {
@@ -100,7 +103,7 @@ func quoted(s string) string {
 		}
 		return r
 	}, s)
-	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(s) + `"`
+	return `"` + quoting.Replace(s) + `"`
 }
 
 // oneLine makes header text of any text.

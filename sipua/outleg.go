@@ -27,9 +27,10 @@ type outLeg struct {
 	attempt    attempt                 // what goes out now
 	later      []transport.Destination // what else the name resolved to
 	tx         *transaction.Client
-	invite     *sip.Request // the last that went out
-	sent       int          // INVITEs
-	dialog     *dialog      // of the first 2xx
+	invite     *sip.Request       // the last that went out
+	sent       int                // INVITEs
+	early      map[string]*dialog // by To tag, of reliable responses
+	dialog     *dialog            // of the first 2xx
 	redirected bool
 	longer     bool // 422 was answered
 	unwanted   bool
@@ -217,6 +218,9 @@ func (l *outLeg) provisional(res *sip.Response) {
 		l.tells.tell(call.Event{Kind: call.Tried, Leg: l.out.Leg})
 		return
 	}
+	if !l.expected(res) {
+		return
+	}
 	sdp, _ := parts(res)
 	l.tells.tell(call.Event{Kind: call.Ringing, Leg: l.out.Leg, Code: res.StatusCode, SDP: sdp})
 }
@@ -233,7 +237,7 @@ func (l *outLeg) succeeded(res *sip.Response) {
 	case d != nil && d.key.remote == toTag(res):
 		d.acknowledgeOnce(seqOf(res))
 	default:
-		l.ua.release(res, to, "answered elsewhere")
+		l.ua.release(res, to, l.begun(toTag(res)), "answered elsewhere")
 	}
 }
 
@@ -243,7 +247,9 @@ func (l *outLeg) established(res *sip.Response, to transport.Destination) {
 	l.mu.Lock()
 	d.proof = l.attempt.proof
 	l.mu.Unlock()
+	early := l.begun(toTag(res))
 	d.mine = l.out.SDP
+	d.continues(early)
 	d.learn(res)
 	d.granted(res)
 	d.acknowledgeOnce(seqOf(res)) // before anybody can hang up
@@ -260,6 +266,9 @@ func (l *outLeg) established(res *sip.Response, to transport.Destination) {
 		return
 	}
 	sdp, _ := parts(res)
+	if early != nil && d.mine != l.out.SDP {
+		sdp = "" // an UPDATE has come after that answer
+	}
 	l.tells.tell(call.Event{Kind: call.Answered, Leg: l.out.Leg, Code: res.StatusCode, SDP: sdp})
 	l.ua.keep(d)
 }
@@ -344,7 +353,11 @@ func (l *outLeg) end() {
 	if l.patience != nil {
 		l.patience.Stop()
 	}
+	early := l.early
 	l.mu.Unlock()
+	for _, d := range early {
+		d.stop()
+	}
 	if !over {
 		l.ua.claim(l, -1)
 	}

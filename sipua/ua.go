@@ -257,7 +257,7 @@ func (u *UA) Stray(res *sip.Response, flow transport.Flow) {
 	case d != nil:
 		d.acknowledgeOnce(seqOf(res))
 	case strings.HasSuffix(key.callID, "@"+u.Domain):
-		u.release(res, transport.Over(flow), "answered too late")
+		u.release(res, transport.Over(flow), nil, "answered too late")
 	}
 }
 
@@ -282,9 +282,9 @@ func (u *UA) refuse(tx *transaction.Server, req *sip.Request, status int, header
 // allow is what this element understands.
 func (u *UA) allow() string {
 	if u.Register == nil {
-		return "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, INFO"
+		return "INVITE, ACK, CANCEL, BYE, OPTIONS, PRACK, UPDATE, INFO"
 	}
-	return "INVITE, ACK, CANCEL, BYE, OPTIONS, REGISTER, UPDATE, INFO"
+	return "INVITE, ACK, CANCEL, BYE, OPTIONS, PRACK, REGISTER, UPDATE, INFO"
 }
 
 func (u *UA) options(req *sip.Request) *sip.Response {

@@ -138,7 +138,7 @@ func TestRegister(t *testing.T) {
 		p.say(p.request("REGISTER", "sip:example.com", "", "To: <sip:2041@example.com>;tag=wrong"))
 		p.next("SIP/2.0 200 OK")
 		p.say(p.request("MESSAGE", "sip:example.com", ""))
-		if allow := value(p.next("SIP/2.0 405"), "Allow"); allow != "INVITE, ACK, CANCEL, BYE, OPTIONS, REGISTER, UPDATE, INFO" {
+		if allow := value(p.next("SIP/2.0 405"), "Allow"); allow != "INVITE, ACK, CANCEL, BYE, OPTIONS, PRACK, REGISTER, UPDATE, INFO" {
 			t.Errorf("Allow %s", allow)
 		}
 	}, func(c *Config) { c.Register = registerPort{} })
