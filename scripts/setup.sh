@@ -14,6 +14,7 @@ need sipp     sip-tester    "calls in the end-to-end tests"
 need baresip  baresip-core  "telephones that speak and hear in the end-to-end tests"
 need initdb   postgresql    "the store on PostgreSQL"
 need xmllint  libxml2-utils "locations against their schemas"
+need tshark   tshark        "captures of calls, read back"
 
 if ! command -v go >/dev/null; then
 	echo "setup: Go is not installed: https://go.dev/dl/ (the version in go.mod, or any from 1.21 on, which fetches it)" >&2

@@ -13,6 +13,7 @@ import (
 type callsCommand struct {
 	List callsListCommand `cmd:"" default:"withargs" help:"List calls, the newest first."`
 	Show callsShowCommand `cmd:"" help:"Show one call: its record, its trace and its ladder."`
+	PCAP callsPCAPCommand `cmd:"" name:"pcap" help:"Write the SIP messages of one call as a capture file, for Wireshark."`
 }
 
 type callsListCommand struct {
@@ -74,7 +75,7 @@ func (x callsShowCommand) Run(c *command, w *world) error {
 		err = store.ErrNotFound
 	}
 	if errors.Is(err, store.ErrNotFound) {
-		return fmt.Errorf("there is no call %q: tocsin calls lists them", x.ID)
+		return noCall(x.ID)
 	}
 	if err != nil {
 		return err
@@ -97,3 +98,5 @@ func (x callsShowCommand) Run(c *command, w *world) error {
 	fmt.Fprintf(w.err, "the chain of %s holds\n", plural(len(entries), "link"))
 	return nil
 }
+
+func noCall(id string) error { return fmt.Errorf("there is no call %q: tocsin calls lists them", id) }
