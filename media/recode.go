@@ -74,6 +74,17 @@ func (f format) octets(samples int) int {
 	return samples
 }
 
+// samples is how many samples so many octets may be at most.
+func (f format) samples(octets int) int {
+	switch {
+	case f.isOpus():
+		return 6 * rtp.FrameSize // RFC 6716 s3.2: 120 ms in a packet, however short it is
+	case f.isLinear():
+		return octets*rtp.SampleRate/(2*f.codec.channels*int(f.codec.clock)) + 2
+	}
+	return octets
+}
+
 // maxSpeech is the longest packet that is translated, in samples: 200 ms (RFC 3551 s4.2).
 const maxSpeech = 10 * rtp.FrameSize
 
@@ -84,7 +95,7 @@ type recoder struct {
 	from, to format
 	decode   decoder
 	encode   encoder
-	pcm      [maxSpeech]int16
+	pcm      []int16 // as long as the longest packet so far, as is packet
 	packet   []byte
 
 	begun   bool
@@ -92,14 +103,21 @@ type recoder struct {
 }
 
 func newRecoder(from, to format) *recoder {
-	return &recoder{from: from, to: to, decode: from.decoder(), encode: to.encoder(), packet: make([]byte, rtp.HeaderSize+to.octets(maxSpeech)+sealRoom)}
+	return &recoder{from: from, to: to, decode: from.decoder(), encode: to.encoder()}
 }
 
 // recode is the packet for the other side. What lies between header and payload is left
 // out: it spoke of the other coding. A packet that cannot be decoded is empty.
 func (r *recoder) recode(h rtp.Header, payload []byte) (rtp.Header, []byte) {
+	if n := min(r.from.samples(len(payload)), maxSpeech); n > len(r.pcm) {
+		r.pcm = make([]int16, n)
+		r.packet = make([]byte, rtp.HeaderSize+r.to.octets(n)+sealRoom)
+	}
+	if len(r.pcm) == 0 {
+		return h, nil
+	}
 	body := r.packet[rtp.HeaderSize : len(r.packet)-sealRoom]
-	n := r.encode.Encode(body, r.pcm[:r.decode.Decode(r.pcm[:], payload)])
+	n := r.encode.Encode(body, r.pcm[:r.decode.Decode(r.pcm, payload)])
 	h.Timestamp = r.timestamp(h.Timestamp)
 	h.Put(r.packet)
 	return h, r.packet[:rtp.HeaderSize+n]

@@ -37,7 +37,7 @@ func NewResampler(from, to int) *Resampler {
 		k, _ = kernels.LoadOrStore([2]int{from, to}, newKernel(from, to))
 	}
 	r := &Resampler{kernel: k.(*kernel)}
-	r.buffer = make([]float32, r.kernel.width-1, r.kernel.width+from/10)
+	r.buffer = make([]float32, r.kernel.width-1, r.kernel.width+from/50)
 	return r
 }
 
