@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -129,8 +130,8 @@ func dialogue(t testing.TB, flowText string, n int) []Message {
 	}
 }
 
-// tshark reads a file and prints the fields of each packet it takes for the filter.
-func tshark(t *testing.T, file []byte, filter string, more ...string) string {
+// tshark reads a file and prints fields of each packet, separated by bars.
+func tshark(t *testing.T, file []byte, fields ...string) []string {
 	t.Helper()
 	program, err := exec.LookPath("tshark")
 	if err != nil {
@@ -140,8 +141,10 @@ func tshark(t *testing.T, file []byte, filter string, more ...string) string {
 	if err := os.WriteFile(name, file, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	args := append([]string{"-n", "-r", name, "-Y", filter, "-T", "fields", "-E", "separator= ", "-o", "ip.check_checksum:TRUE",
-		"-o", "udp.check_checksum:TRUE", "-o", "tcp.check_checksum:TRUE"}, more...)
+	args := []string{"-n", "-r", name, "-T", "fields", "-E", "separator=|", "-o", "ip.check_checksum:TRUE", "-o", "udp.check_checksum:TRUE", "-o", "tcp.check_checksum:TRUE"}
+	for _, f := range fields {
+		args = append(args, "-e", f)
+	}
 	cmd := exec.Command(program, args...)
 	cmd.Env = append(os.Environ(), "HOME="+t.TempDir())
 	var errs bytes.Buffer
@@ -150,37 +153,39 @@ func tshark(t *testing.T, file []byte, filter string, more ...string) string {
 	if err != nil {
 		t.Fatalf("tshark: %v\n%s", err, &errs)
 	}
-	return strings.TrimSpace(string(out))
+	return strings.Split(strings.TrimSpace(string(out)), "\n")
 }
 
 // Somebody else's reader finds the call in the file, and nothing wrong with the packets.
 func TestTsharkReadsTheCall(t *testing.T) {
-	const want = "INVITE\n180\n200\nACK"
 	for _, tc := range []struct {
 		name, flow string
 		body       int
+		sums       string // that are right: of IPv4, UDP, TCP
+		segments   int    // that are no end of a message
 	}{
-		{"UDP", "UDP 192.0.2.1:5060-192.0.2.10:5062", 0},
-		{"UDP, other ports", "UDP 192.0.2.1:15060-192.0.2.10:45062", 300},
-		{"UDP, 20 kB", "UDP 192.0.2.1:5060-192.0.2.10:5062", 20_000},
-		{"UDP, IPv6", "UDP [2001:db8::1]:5060-[2001:db8::2]:5062", 301},
-		{"TCP", "TCP 192.0.2.1:5060-192.0.2.10:45062#1", 20_001},
-		{"TCP, other ports, IPv6", "TCP [2001:db8::1]:15060-[2001:db8::2]:45062#1", 0},
-		{"a message no packet holds", "TCP 192.0.2.1:5060-192.0.2.10:45062#1", 65_400},
+		{"UDP", "UDP 192.0.2.1:5060-192.0.2.10:5062", 0, "1|1|", 0},
+		{"UDP, other ports", "UDP 192.0.2.1:15060-192.0.2.10:45062", 300, "1|1|", 0},
+		{"UDP, 20 kB", "UDP 192.0.2.1:5060-192.0.2.10:5062", 20_000, "1|1|", 0},
+		{"UDP, IPv6", "UDP [2001:db8::1]:5060-[2001:db8::2]:5062", 301, "|1|", 0},
+		{"TCP", "TCP 192.0.2.1:5060-192.0.2.10:45062#1", 20_001, "1||1", 0},
+		{"TCP, other ports, IPv6", "TCP [2001:db8::1]:15060-[2001:db8::2]:45062#1", 0, "||1", 0},
+		{"TLS, as a datagram", "TLS 192.0.2.1:5061-192.0.2.10:45062#1", 0, "1|1|", 0},
+		{"a message no packet holds", "TCP 192.0.2.1:5060-192.0.2.10:45062#1", 65_400, "1||1", 1},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			file := written(t, dialogue(t, tc.flow, tc.body)...)
-			got := strings.ReplaceAll(tshark(t, file, "sip", "-e", "sip.Method", "-e", "sip.Status-Code"), " ", "")
-			if got != want {
-				t.Errorf("read was\n%s", got)
+			got := tshark(t, file, "frame.time_epoch", "sip.Call-ID", "sip.Method", "sip.Status-Code", "ip.checksum.status", "udp.checksum.status", "tcp.checksum.status",
+				"tcp.analysis.flags", "_ws.malformed")
+			var want []string
+			for range tc.segments {
+				want = append(want, "1795262400.123456000||||"+tc.sums+"||")
 			}
-			bad := "_ws.malformed || ip.checksum.status == 0 || udp.checksum.status == 0 || tcp.checksum.status == 0 || " +
-				"tcp.analysis.lost_segment || tcp.analysis.ack_lost_segment || tcp.analysis.retransmission || tcp.analysis.out_of_order"
-			if got := tshark(t, file, bad, "-e", "frame.number", "-e", "_ws.expert.message"); got != "" {
-				t.Errorf("wrong are\n%s", got)
+			for _, m := range []string{"400.123456000|a@b|INVITE|", "400.223456000|a@b||180", "400.323456000|a@b||200", "400.423456000|a@b|ACK|"} {
+				want = append(want, "1795262"+m+"|"+tc.sums+"||")
 			}
-			if got := tshark(t, file, "sip.Method == INVITE", "-e", "frame.time_epoch", "-e", "sip.Call-ID"); got != "1795262400.123456000 a@b" {
-				t.Errorf("the INVITE was read as %s", got)
+			if !slices.Equal(got, want) {
+				t.Errorf("read was\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 			}
 		})
 	}
