@@ -85,3 +85,16 @@ func carrying(v *org.View, c e164.Region) []*org.Trunk {
 	}
 	return nil
 }
+
+// credentials are what a trunk of an account knows us by.
+func (a *App) credentials(account, name string) (user, password string, ok bool) {
+	v := a.Directory().Account(account)
+	if v == nil {
+		return "", "", false
+	}
+	t := v.Trunk(name)
+	if t == nil || t.Username == "" {
+		return "", "", false
+	}
+	return t.Username, t.Password, true
+}

@@ -53,3 +53,21 @@ func TestR8ACountryWhoseTrunksAreSilentIsWarnedOf(t *testing.T) {
 		})
 	}
 }
+
+func TestCredentialsAreOfTheAccountsTrunk(t *testing.T) {
+	acme := org.Organisation{Account: &org.Account{Name: "acme"}, Trunks: []org.Trunk{{Name: "carrier", Username: "tocsin", Password: "secret"}, {Name: "open"}}}
+	other := org.Organisation{Account: &org.Account{Name: "other"}, Trunks: []org.Trunk{{Name: "carrier", Username: "them", Password: "theirs"}}}
+	a := &App{directory: newDirectory(org.NewDirectory(1, acme, other))}
+	for _, tc := range []struct{ account, trunk, want string }{
+		{"acme", "carrier", "tocsin secret true"},
+		{"other", "carrier", "them theirs true"},
+		{"acme", "open", "  false"},
+		{"acme", "nowhere", "  false"},
+		{"nobody", "carrier", "  false"},
+	} {
+		user, password, ok := a.credentials(tc.account, tc.trunk)
+		if got := fmt.Sprint(user, " ", password, " ", ok); got != tc.want {
+			t.Errorf("%s of %s: %q, want %q", tc.trunk, tc.account, got, tc.want)
+		}
+	}
+}

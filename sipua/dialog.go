@@ -195,6 +195,7 @@ func (d *dialog) way(n int) (transport.Destination, bool) {
 	if err != nil {
 		found = []transport.Destination{d.first}
 	}
+	found = verified(found, d.out)
 	if n >= len(found) {
 		return transport.Destination{}, false
 	}

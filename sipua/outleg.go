@@ -103,11 +103,22 @@ func (l *outLeg) placeAt() {
 		l.fail(0, err.Error())
 		return
 	}
-	ds = l.ua.livelyFirst(ds)
+	ds = verified(l.ua.livelyFirst(ds), l.out)
 	l.mu.Lock()
 	l.later = ds[1:]
 	l.mu.Unlock()
 	l.send(ds[0])
+}
+
+// verified has the trunk's word on certificates on each way to it.
+func verified(ds []transport.Destination, o gateway.Outgoing) []transport.Destination {
+	ds = slices.Clone(ds)
+	for i := range ds {
+		if o.Invite.TLSVerify == transport.Prefer.String() {
+			ds[i].Verify = transport.Prefer
+		}
+	}
+	return ds
 }
 
 // livelyFirst puts addresses that leave an INVITE without any response behind the others,
