@@ -13,13 +13,14 @@ import (
 // wire is the loopback, listened to.
 type wire struct {
 	fd   int
-	seen *pairing
+	take func(packet)
 	stop chan struct{}
 	done sync.WaitGroup
 }
 
-// listen begins to see the packets to and from a system. packet(7): it takes CAP_NET_RAW.
-func listen(system string) (*wire, error) {
+// listen hands over every packet of the loopback, one after the other. packet(7): it takes
+// CAP_NET_RAW.
+func listen(take func(packet)) (*wire, error) {
 	lo, err := net.InterfaceByName("lo")
 	if err != nil {
 		return nil, err
@@ -29,7 +30,7 @@ func listen(system string) (*wire, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listen to the loopback, which takes root: %w", err)
 	}
-	w := &wire{fd: fd, seen: newPairing(system), stop: make(chan struct{})}
+	w := &wire{fd: fd, take: take, stop: make(chan struct{})}
 	err = errors.Join(
 		syscall.Bind(fd, &syscall.SockaddrLinklayer{Protocol: ip, Ifindex: lo.Index}),
 		syscall.SetsockoptInt(fd, syscall.SOL_SOCKET, syscall.SO_TIMESTAMPNS, 1),
@@ -61,17 +62,16 @@ func (w *wire) read() {
 		}
 		if p, ok := readPacket(b[:n]); ok {
 			p.at = stamp(control[:c])
-			w.seen.take(p)
+			w.take(p)
 		}
 	}
 }
 
-// Close ends the listening and gives what was seen.
-func (w *wire) Close() delays {
+// Close ends the listening: nothing is handed over any more when it returns.
+func (w *wire) Close() {
 	close(w.stop)
 	w.done.Wait()
 	syscall.Close(w.fd)
-	return w.seen.delays
 }
 
 // stamp is the kernel's time of a message, now where it gave none.
@@ -81,4 +81,17 @@ func stamp(control []byte) time.Time {
 		return time.Unix(int64(binary.NativeEndian.Uint64(control[16:])), int64(binary.NativeEndian.Uint64(control[24:])))
 	}
 	return time.Now()
+}
+
+// timestamps has the kernel note when each datagram came.
+func timestamps(c *net.UDPConn) error {
+	raw, err := c.SyscallConn()
+	if err != nil {
+		return err
+	}
+	var failed error
+	err = raw.Control(func(fd uintptr) {
+		failed = syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_TIMESTAMPNS, 1)
+	})
+	return errors.Join(err, failed)
 }

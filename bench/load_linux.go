@@ -54,6 +54,13 @@ func drive(ctx context.Context, l load) (result, error) {
 			return result{}, err
 		}
 	}
+	from := "SEQUENTIAL\n"
+	for i := range callers {
+		from += fmt.Sprintf("4%03d;\n", i)
+	}
+	if err := os.WriteFile(filepath.Join(l.dir, "callers.csv"), []byte(from), 0o600); err != nil {
+		return result{}, err
+	}
 	stats := filepath.Join(l.dir, "caller.csv")
 	_ = os.Remove(stats) // there is none the first time
 	faults := filepath.Join(l.dir, "caller.faults")
@@ -70,7 +77,7 @@ func drive(ctx context.Context, l load) (result, error) {
 	if err := listening(ctx, psap); err != nil {
 		return result{}, err
 	}
-	caller, err := start(l.dir, "caller", "sipp", append([]string{"-sf", "caller.xml", "-i", network + "3", "-p", "5060", "-mi", network + "5",
+	caller, err := start(l.dir, "caller", "sipp", append([]string{"-sf", "caller.xml", "-inf", "callers.csv", "-i", network + "3", "-p", "5060", "-mi", network + "5",
 		"-t", "u1", "-m", strconv.Itoa(l.calls), "-r", strconv.Itoa(l.rate), "-d", millis(l.hold), "-recv_timeout", "20000",
 		"-trace_stat", "-stf", "caller.csv", "-fd", "1", "-trace_err", "-error_file", "caller.faults", l.target}, common...)...)
 	if err != nil {

@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"encoding/binary"
-	"sync"
 	"time"
 )
 
@@ -73,8 +72,6 @@ type delays struct {
 // which a B2BUA keeps, and at the caller by its Call-ID.
 type pairing struct {
 	system string
-
-	mu     sync.Mutex
 	came   map[string]time.Time // by identifier
 	called map[string]time.Time // by Call-ID
 	delays delays
@@ -103,8 +100,6 @@ func (w *pairing) take(p packet) {
 		w.invite(p, rest)
 	}
 	if bytes.HasPrefix(p.payload, ringing) && p.from == w.system {
-		w.mu.Lock()
-		defer w.mu.Unlock()
 		id := after(p.payload, callID)
 		if at, ok := w.called[id]; ok {
 			w.delays.ringing = append(w.delays.ringing, p.at.Sub(at))
@@ -118,8 +113,6 @@ func (w *pairing) invite(p packet, message []byte) {
 	if id == "" {
 		return
 	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
 	at, seen := w.came[id]
 	switch {
 	case p.to == w.system && !seen:

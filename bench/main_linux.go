@@ -212,7 +212,8 @@ func highest(ctx context.Context, pid int, most int64) int64 {
 }
 
 func measureRate(ctx context.Context, p plan, s system, on *process, dir string, rate int, add adder) error {
-	wire, err := listen(s.address)
+	seen := newPairing(s.address)
+	wire, err := listen(seen.take)
 	if err != nil {
 		return err
 	}
@@ -223,7 +224,8 @@ func measureRate(ctx context.Context, p plan, s system, on *process, dir string,
 	}
 	calls := int(float64(rate) * p.lasting.Seconds())
 	res, err := drive(ctx, load{target: s.address, calls: calls, rate: rate, hold: time.Second, dir: dir})
-	delays := wire.Close()
+	wire.Close()
+	delays := seen.delays
 	if err == nil {
 		err = res.flawless(on)
 	}

@@ -88,8 +88,23 @@ func build(ctx context.Context, to, what string) error {
 	return nil
 }
 
-// placed puts the addresses of the bench into a configuration.
-func placed(s string) string { return strings.ReplaceAll(s, "NETWORK", network) }
+// callers is how many phones call in turns, so that numbers are lent as to a campus.
+const callers = 200
+
+// placed puts the addresses and the callers of the bench into a configuration.
+func placed(s string) string {
+	var b strings.Builder
+	for line := range strings.Lines(strings.ReplaceAll(s, "NETWORK", network)) {
+		if strings.HasPrefix(line, "#") || !strings.Contains(line, "EACH") {
+			b.WriteString(line)
+			continue
+		}
+		for i := range callers {
+			b.WriteString(strings.ReplaceAll(line, "EACH", fmt.Sprintf("%03d", i)))
+		}
+	}
+	return b.String()
+}
 
 func kamailio() (system, error) {
 	program, err := exec.LookPath("kamailio")
