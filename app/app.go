@@ -59,6 +59,7 @@ type App struct {
 	captures  captures
 	leases    *leases
 	degraded  degradations
+	tried     tried
 	http      *http.Server
 	address   net.Addr
 	draining  atomic.Bool

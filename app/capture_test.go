@@ -85,7 +85,8 @@ func TestA6MessagesOfACall(t *testing.T) {
 	}
 	until(t, "it is counted", func() bool {
 		_, text := r.get("/metrics")
-		return strings.Contains(text, `tocsin_capture_pending{outlet="database"} 0`) && strings.Contains(text, `tocsin_capture_dropped_total{outlet="database"} 0`)
+		return strings.Contains(text, `tocsin_trunk_legs_total{account="acme",outcome="answered",trunk="psap-us"} 2`) &&
+			strings.Contains(text, `tocsin_capture_pending{outlet="database"} 0`) && strings.Contains(text, `tocsin_capture_dropped_total{outlet="database"} 0`)
 	})
 }
 

@@ -88,6 +88,7 @@ func (a *App) samples() []api.Sample {
 		ss = append(ss, journalSamples(a.journal.Stats())...)
 	}
 	ss = append(ss, a.captures.samples()...)
+	ss = append(ss, a.tried.samples()...)
 	ss = append(ss, proxySamples(a.trunks.Snapshot())...)
 	return append(ss, a.degraded.samples()...)
 }

@@ -33,6 +33,7 @@ func (j journal) Append(e cdr.Entry) {
 		j.cfg.Watch(e)
 	}
 	j.captures.entry(e)
+	j.tried.entry(e)
 	if j.App.journal != nil {
 		j.App.journal.Append(e)
 	}
