@@ -80,8 +80,6 @@ type masterKey struct {
 	mki    []byte // RFC 3711 s3.1: names the key in each packet; mostly none
 }
 
-func (k masterKey) none() bool { return len(k.secret) == 0 }
-
 // same says whether packets under k and o are sealed alike.
 func (k masterKey) same(o masterKey) bool {
 	return k.suite == o.suite && bytes.Equal(k.secret, o.secret) && bytes.Equal(k.mki, o.mki)
