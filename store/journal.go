@@ -15,7 +15,7 @@ import (
 type JournalConfig struct {
 	MaxBytes int           // what may wait in memory; 64 MiB
 	Batch    int           // entries of one transaction; 1024
-	Gather   time.Duration // how long an entry waits for others to share its transaction; 20 ms
+	Gather   time.Duration // how long an entry waits for others to share its transaction; 50 ms
 	Timeout  time.Duration // of one attempt to write; 10 s
 	RetryMin time.Duration // first pause after a failure, doubled each time; 100 ms
 	RetryMax time.Duration // 5 s
@@ -25,7 +25,7 @@ type JournalConfig struct {
 // Journal takes the entries of calls and writes them beside the calls. Append never
 // waits, whatever the database does (L1).
 //
-//	idle -- first entry --> gathering -- 20 ms, a full batch, or Flush --> writing
+//	idle -- first entry --> gathering -- 50 ms, a full batch, or Flush --> writing
 //	writing -- error --> waiting -- pause over --> writing
 //	writing -- ErrRefused --> halves, down to the one entry, which is set aside
 //
@@ -76,7 +76,7 @@ func NewJournal(write func(context.Context, []cdr.Entry) error, cfg JournalConfi
 	}
 	set(&cfg.MaxBytes, 64<<20)
 	set(&cfg.Batch, 1024)
-	wait(&cfg.Gather, 20*time.Millisecond)
+	wait(&cfg.Gather, 50*time.Millisecond)
 	wait(&cfg.Timeout, 10*time.Second)
 	wait(&cfg.RetryMin, 100*time.Millisecond)
 	wait(&cfg.RetryMax, 5*time.Second)
