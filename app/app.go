@@ -112,7 +112,7 @@ func (a *App) wire() error {
 	a.registrar = registrar.New(registrar.Config{Directory: a.directory.Current, Algorithms: digests(n), Keeper: keeper, Node: n.Name, Agent: agent(a.cfg.Version), Log: a.log})
 	a.resolver.Favour(a.transport.Reaches)
 	a.ua = sipua.New(sipua.Config{Transport: a.transport, Resolver: a.resolver, Calls: late, Register: a.registrar,
-		Domain: n.Name, Agent: agent(a.cfg.Version), Credentials: a.credentials, Dialled: a.dialled, Transaction: transaction.Config{Admit: a.admit}, Log: a.log})
+		Domain: n.Name, Agent: agent(a.cfg.Version), Credentials: a.credentials, Known: late.Knows, Dialled: a.dialled, Transaction: transaction.Config{Admit: a.admit}, Log: a.log})
 	a.trunks = trunk.New(trunk.Config{Directory: a.directory.Current, Prober: a.ua, Resolver: addresses{a.resolver}, Log: a.log})
 	notifier := a.cfg.Notifier
 	if notifier == nil {
@@ -154,6 +154,8 @@ type lateCalls struct {
 }
 
 func (l *lateCalls) Handle(in gateway.Inbound, c gateway.Caller) { l.Load().Handle(in, c) }
+
+func (l *lateCalls) Knows(p gateway.Peer) bool { return l.Load().Knows(p) }
 
 func agent(version string) string {
 	if version == "" {

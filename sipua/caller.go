@@ -5,9 +5,7 @@ import (
 	"time"
 
 	"github.com/emiago/sipgo/sip"
-	"github.com/tocsin-sip/tocsin/call"
 	"github.com/tocsin-sip/tocsin/sip/transaction"
-	"github.com/tocsin-sip/tocsin/sip/transport"
 )
 
 // callerLeg is the leg of the person who dialled: an INVITE that came in.
@@ -42,24 +40,7 @@ const (
 )
 
 func newCallerLeg(u *UA, tx *transaction.Server, req *sip.Request) *callerLeg {
-	tag, flow := newTag(), tx.Flow()
-	first := transport.Over(flow)
-	// RFC 3261 s12.1.1: the dialog's ends are the request's, with our tag.
-	d := &dialog{ua: u, tells: &teller{}, leg: call.Caller, key: dialogKey{callIDOf(req), tag, fromTag(req)}, state: dialogEarly, flow: flow, first: first,
-		contact: u.contact(first), routes: recordRoutes(req), remoteSeq: seqOf(req),
-		local: withoutTag(headerValue(req, "To")), remote: headerValue(req, "From")}
-	if d.local == "" { // an emergency is taken without a To as well
-		d.local = "<sip:" + u.Domain + ">"
-	}
-	if d.remote == "" {
-		d.remote = "<sip:anonymous@anonymous.invalid>"
-	}
-	d.local += ";tag=" + tag
-	if target, ok := contactOf(req); ok {
-		d.target = target
-	} else {
-		d.target = addressURI(first)
-	}
+	d := u.invitedDialog(tx.Flow(), req)
 	sdp, _ := parts(req)
 	c := &callerLeg{dialog: d, tx: tx, req: req, request: requestKey{callIDOf(req), fromTag(req), seqOf(req)}, delayed: sdp == "", phase: callerWaiting}
 	c.insists = lists(req, "Require", "100rel")

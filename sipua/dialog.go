@@ -30,6 +30,7 @@ type dialog struct {
 	contact string                                  // our Contact value
 	proof   proof                                   // of our INVITE
 	atEnd   func()                                  // called once, when the dialog ends
+	owner   *outLeg                                 // whose dialog it is; nil of callers, and of what is released
 	onPrack func(*transaction.Server, *sip.Request) // nil: nothing of ours is acknowledged so
 	rseq    uint32                                  // the last reliable response of the peer; guarded by its leg
 

@@ -57,6 +57,9 @@ func seqOf(m sip.Message) uint32 {
 	return 0
 }
 
+// ourUser is the user part of our Contacts.
+const ourUser = "tocsin"
+
 // contact is the URI this element is reached by from a destination.
 func (u *UA) contact(to transport.Destination) string {
 	host, port, err := u.Transport.SentBy(to)
@@ -74,7 +77,7 @@ func (u *UA) contact(to transport.Destination) string {
 	if !to.Flow.IsZero() {
 		p = to.Flow.Protocol
 	}
-	return "<sip:tocsin@" + host + ";transport=" + strings.ToLower(p.String()) + ">"
+	return "<sip:" + ourUser + "@" + host + ";transport=" + strings.ToLower(p.String()) + ">"
 }
 
 // reason is the phrase of a status (RFC 3261 s21).

@@ -254,7 +254,8 @@ func (l *outLeg) succeeded(res *sip.Response) {
 
 func (l *outLeg) established(res *sip.Response, to transport.Destination) {
 	d := l.ua.answered(res, to)
-	d.leg, d.out, d.tells, d.atEnd = l.out.Leg, l.out, l.tells, l.end
+	d.leg, d.out, d.tells, d.owner = l.out.Leg, l.out, l.tells, l
+	d.atEnd = func() { l.left(d) }
 	l.mu.Lock()
 	d.proof = l.attempt.proof
 	l.mu.Unlock()

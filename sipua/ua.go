@@ -39,6 +39,8 @@ type Config struct {
 	Register  Register // nil: REGISTER gets 405
 	Domain    string   // our name in From, Content-ID and the like
 	Agent     string   // User-Agent and Server
+	// Known says whether anybody vouches for an address (R15); nil: for every one. It is asked who may move a leg (RFC 3891).
+	Known func(gateway.Peer) bool
 	// Credentials are what a trunk of an account knows us by; nil: challenges are not answered.
 	Credentials func(account, trunk string) (user, password string, ok bool)
 	Transaction transaction.Config
@@ -163,7 +165,9 @@ func (u *UA) Request(tx *transaction.Server, req *sip.Request, faults []transpor
 	}
 	switch req.Method {
 	case sip.INVITE:
-		u.invited(tx, req, faults)
+		if !u.replaced(tx, req) {
+			u.invited(tx, req, faults)
+		}
 	case sip.REGISTER:
 		if u.Register == nil {
 			u.refuse(tx, req, 405)
