@@ -7,7 +7,7 @@ RACED = ./app ./call ./callback ./gateway ./internal/ladder ./internal/memnet ./
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 FUZZTIME ?= 10s
 
-.PHONY: build demo test setup lint fmt vet staticcheck unit e2e fuzz generate
+.PHONY: build demo test setup lint fmt vet staticcheck unit e2e fuzz bench generate
 
 build:
 	$(GO) build -o bin/tocsin ./cmd/tocsin
@@ -44,6 +44,12 @@ e2e:
 # A while for each fuzz test; FUZZTIME says how long.
 fuzz:
 	@./scripts/fuzz.sh "$(GO)" "$(FUZZTIME)"
+
+# Tocsin and a Kamailio under the same calls in turns, then the relay by itself. It takes
+# root, Kamailio and a machine with nothing else to do; docs/performance.md reads the numbers.
+bench:
+	$(GO) run ./bench
+	$(GO) run ./bench/relay
 
 generate:
 	$(GO) generate ./...
