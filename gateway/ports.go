@@ -105,6 +105,7 @@ type Outgoing struct {
 	Location   location.Location
 	Plain      bool // no location body (R8)
 	Carried    Carried
+	Tried      []Attempt // before this one, towards public safety
 }
 
 // Carried is what came with the call and is passed on as it is.

@@ -27,6 +27,7 @@ type run struct {
 	timers  map[call.Timer]*time.Timer
 	chain   *cdr.Chain
 	seenSDP map[call.LegID]bool
+	tried   attempts
 	ended   bool
 
 	mu   sync.Mutex
@@ -90,6 +91,7 @@ func (r *run) over() {
 // step gives one event to the session and carries out what it says.
 func (r *run) step(e call.Event) {
 	r.safely("media of "+e.String(), func() { r.sdp(e) })
+	r.tried.learn(e)
 	actions := r.session.Step(e)
 	r.write(e.At, cdr.Content{Event: &e})
 	for i := range actions {
@@ -187,7 +189,7 @@ func (r *run) release(leg call.LegID) {
 
 func (r *run) dial(a call.Action) {
 	o := Outgoing{Call: r.header.ID, Account: r.account, CallID: r.header.CallID, IncidentID: r.header.IncidentID, Leg: a.Leg, Invite: a.Target.Invite,
-		Location: r.place, Plain: a.Plain, Carried: r.carried}
+		Location: r.place, Plain: a.Plain, Carried: r.carried, Tried: r.tried.next(a.Leg, *a.Target)}
 	sdp, err := r.anchor.Offer(a.Leg, a.Plain)
 	if err != nil {
 		r.degrade("no-media", "no media for %s: %v", a.Leg, err)

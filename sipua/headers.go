@@ -63,6 +63,9 @@ func (u *UA) invite(o gateway.Outgoing, a attempt, callID, tag string) (*sip.Req
 			extensions = append(extensions, "geolocation-http") // RFC 6881 ED-62.7
 		}
 	}
+	for _, h := range history(o) {
+		req.AppendHeader(h)
+	}
 	add("Supported", strings.Join(extensions, ", "))
 	for _, h := range append(a.proof.headers(), a.extra...) {
 		req.AppendHeader(h)

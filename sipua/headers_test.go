@@ -52,6 +52,14 @@ func TestOutgoingInvite(t *testing.T) {
 		}},
 		{"other-next-hop", func(o *gateway.Outgoing) { o.Invite.RequestURI = "sip:911@esinet.example.net" }},
 		{"plain", func(o *gateway.Outgoing) { o.Plain, o.Carried = true, carried }},
+		{"re-routed", func(o *gateway.Outgoing) {
+			o.Invite.RequestURI = "sip:911@192.0.2.21"
+			o.Tried = []gateway.Attempt{{RequestURI: "urn:service:sos", Why: "no response"}, {RequestURI: "sip:911@192.0.2.20", Code: 503, Why: "Over \"load\""}}
+		}},
+		{"re-routed-plus-country-none", func(o *gateway.Outgoing) {
+			o.Invite.Location = "none"
+			o.Tried = []gateway.Attempt{{RequestURI: "sip:911@192.0.2.20", Code: 503}}
+		}},
 		{"preferred", func(o *gateway.Outgoing) { o.Invite.Asserted = false }},
 		{"anonymous", func(o *gateway.Outgoing) { o.Invite.Number, o.Invite.Display = "", "" }},
 		{"from-only", func(o *gateway.Outgoing) { o.Invite.Headers, o.Invite.Number = "from", "5125550100" }},
@@ -187,4 +195,18 @@ func TestContactOfIPv6(t *testing.T) {
 			t.Errorf("%s", got)
 		}
 	})
+}
+
+func TestHistoryDoesNotGrow(t *testing.T) {
+	o := emergency()
+	for range 500 {
+		o.Tried = append(o.Tried, gateway.Attempt{RequestURI: "sip:911@192.0.2.20", Code: 503})
+	}
+	hs := history(o)
+	if entries := strings.Split(hs[0].Value(), ", "); len(entries) != historyLength+2 || !strings.HasSuffix(entries[len(entries)-1], ";index=1.501") {
+		t.Errorf("%s", hs[0].Value())
+	}
+	if !strings.HasPrefix(hs[1].Value(), "emergency;cause=500;") {
+		t.Errorf("%s", hs[1].Value())
+	}
 }
