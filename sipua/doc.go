@@ -19,6 +19,10 @@
 // A leg ends once: Failed before it was answered, HungUp after, or by what the call itself
 // asked for, which is not told. Events of a leg come in order (teller.go).
 //
+// A leg's far side may challenge (digest.go), acknowledge early (prack.go), ask for
+// refreshes (refresh.go) and move the leg to another of its positions (replaces.go). None of
+// it is told: to the call the leg is one from Dial to its end.
+//
 // Every 2xx is acknowledged, wanted or not; a second answer of a forked INVITE, or one that
 // comes when all is over, is acknowledged and released (answers.go). Whether a leg may be
 // cancelled yet, and what a late answer means, is decided above (package call).
@@ -46,7 +50,7 @@
 // This element answers for itself: re-INVITE and UPDATE are answered from the media
 // anchor, because no other leg's media changes with them. What it cannot do it refuses
 // with the status RFC 3261 gives; nothing refused ends a dialog, and neither does a
-// missing ACK: a call with media goes on.
+// missing ACK, PRACK or refresh: a call with media goes on.
 //
 // # Loops
 //
