@@ -288,6 +288,7 @@ func (l *outLeg) established(res *sip.Response, to transport.Destination) {
 // refused is a final response that is not 2xx. Some are answered before the leg is given
 // up (R8), but not once nobody wants the leg any more.
 func (l *outLeg) refused(res *sip.Response) {
+	l.forgetEarly() // RFC 3261 s13.2.2.3
 	if res.StatusCode/100 == 3 && l.follow(res) || res.StatusCode == 422 && l.allowLonger(res) || challenged(res) && l.authorise(res) {
 		return
 	}
@@ -365,11 +366,8 @@ func (l *outLeg) end() {
 	if l.patience != nil {
 		l.patience.Stop()
 	}
-	early := l.early
 	l.mu.Unlock()
-	for _, d := range early {
-		d.stop()
-	}
+	l.forgetEarly()
 	if !over {
 		l.ua.claim(l, -1)
 	}

@@ -208,6 +208,17 @@ func (l *outLeg) begun(tag string) *dialog {
 	return l.early[tag]
 }
 
+// forgetEarly ends the early dialogs of an INVITE.
+func (l *outLeg) forgetEarly() {
+	l.mu.Lock()
+	early := l.early
+	l.early = nil
+	l.mu.Unlock()
+	for _, d := range early {
+		d.stop()
+	}
+}
+
 // continues takes over what an early dialog has come to.
 func (d *dialog) continues(early *dialog) {
 	if early == nil {

@@ -12,12 +12,14 @@ import (
 // Any order of what the far end says and what the call asks of a leg: it ends once, every
 // 2xx is acknowledged, every dialog is ended by somebody, and nothing is kept (onRig).
 func TestAnyOrderOnALeg(t *testing.T) {
-	ops := []string{"100", "180", "183", "200 b1", "200 b1", "200 b2", "486", "302", "503", "bye", "reinvite", "ack", "cancel", "hangup", "1s", "40s"}
+	ops := []string{"100", "180", "183", "200 b1", "200 b1", "200 b2", "rel b1", "rel b1", "rel b2", "update", "move", "401", "486", "302", "503", "bye", "reinvite", "ack", "cancel", "hangup", "1s", "40s"}
 	rapid.Check(t, func(rt *rapid.T) {
 		order := rapid.SliceOfN(rapid.SampledFrom(ops), 1, 12).Draw(rt, "order")
 		fault := ""
 		onRig(t, func(r *rig) {
 			p, leg, l, invite := r.dialled()
+			position, moved := r.peer(otherIP), 0
+			rseq := map[string]int{}
 			answered := map[string]int{} // 2xx by tag
 			left := map[string]bool{}    // dialogs that the far end has ended
 			for i, op := range order {
@@ -26,10 +28,18 @@ func TestAnyOrderOnALeg(t *testing.T) {
 				switch word {
 				case "200":
 					answered[tag]++
-					p.say(reply(invite, 200, tag, answer, psapContact))
+					p.say(reply(invite, 200, tag, answer, psapContact, "Session-Expires: 90;refresher=uac"))
+				case "rel":
+					rseq[tag]++
+					p.say(reply(invite, 183, tag, answer, psapContact, "Require: 100rel", fmt.Sprintf("RSeq: %d", rseq[tag])))
+				case "update":
+					p.say(p.back("UPDATE", ok, offer, fmt.Sprintf("CSeq: %d UPDATE", i+1)))
+				case "move":
+					moved++
+					position.say(position.instead(ok, offer, fmt.Sprintf("Call-ID: m%d@x", moved)))
 				case "302":
 					p.say(reply(invite, 302, "b0", "", "Contact: <sip:911@"+psapIP+":5099>"))
-				case "100", "180", "183", "486", "503":
+				case "100", "180", "183", "401", "486", "503":
 					var status int
 					fmt.Sscan(word, &status)
 					p.say(reply(invite, status, "b0", ""))
@@ -66,6 +76,22 @@ func TestAnyOrderOnALeg(t *testing.T) {
 				}
 			}
 			p.mu.Unlock()
+			position.mu.Lock()
+			taken := map[string]bool{}
+			for _, m := range position.got {
+				if strings.HasPrefix(m.text, "SIP/2.0 200") {
+					taken[value(m.text, "Call-ID")] = true
+				}
+			}
+			for _, m := range position.got {
+				if strings.HasPrefix(m.text, "BYE") {
+					delete(taken, value(m.text, "Call-ID"))
+				}
+			}
+			position.mu.Unlock()
+			if len(taken) > 0 {
+				fault = fmt.Sprintf("nobody ended %v", taken)
+			}
 			for tag, n := range answered {
 				if acks[tag] != n {
 					fault = fmt.Sprintf("%d answers of %s, %d ACKs", n, tag, acks[tag])
@@ -93,13 +119,18 @@ func TestAnyOrderOnALeg(t *testing.T) {
 // Any order of what a caller sends and what the call does with it: the INVITE has one
 // final response, the leg ends once, and nothing is kept.
 func TestAnyOrderOnTheCaller(t *testing.T) {
-	ops := []string{"ACK", "CANCEL", "BYE", "INVITE", "INVITE", "UPDATE", "INFO", "again", "ring", "early", "answer", "end", "report", "1s", "40s"}
+	ops := []string{"ACK", "CANCEL", "BYE", "INVITE", "INVITE", "UPDATE", "INFO", "PRACK", "PRACK", "again", "ring", "early", "answer", "end", "report", "1s", "40s"}
 	rapid.Check(t, func(rt *rapid.T) {
 		order := rapid.SliceOfN(rapid.SampledFrom(ops), 1, 12).Draw(rt, "order")
+		reliable := rapid.Bool().Draw(rt, "reliable")
 		fault := ""
 		onRig(t, func(r *rig) {
 			p := r.peer(phoneIP)
-			invite := p.request("INVITE", dialled911, offer)
+			var headers []string
+			if reliable {
+				headers = append(headers, "Supported: 100rel", "Session-Expires: 90;refresher=uas")
+			}
+			invite := p.request("INVITE", dialled911, offer, headers...)
 			p.say(invite)
 			c, l := r.arrived(1).caller, &log{}
 			c.Progress(180, "")
@@ -112,6 +143,8 @@ func TestAnyOrderOnTheCaller(t *testing.T) {
 					p.say(p.request("CANCEL", dialled911, "", "Via: "+value(invite, "Via")))
 				case "BYE", "INVITE", "UPDATE", "INFO":
 					p.say(p.inside(op, dialog, "", fmt.Sprintf("CSeq: %d %s", i+2, op)))
+				case "PRACK":
+					p.say(p.inside(op, dialog, "", fmt.Sprintf("CSeq: %d %s", i+2, op), "RAck: "+p.lastRSeq()+" 1 INVITE"))
 				case "again":
 					// As long as its transaction lasts: later it is another call, or a merged one.
 					if !ended && time.Since(r.start) < 32*time.Second {
@@ -156,4 +189,17 @@ func TestAnyOrderOnTheCaller(t *testing.T) {
 			rt.Fatal(fault)
 		}
 	})
+}
+
+// lastRSeq is that of the reliable response heard last, 0 for none.
+func (p *peer) lastRSeq() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	last := "0"
+	for _, m := range p.got {
+		if v := value(m.text, "RSeq"); v != "" {
+			last = v
+		}
+	}
+	return last
 }

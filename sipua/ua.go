@@ -258,10 +258,10 @@ func (u *UA) Stray(res *sip.Response, flow transport.Flow) {
 	d := u.dialogs[key]
 	u.mu.Unlock()
 	switch {
-	case d != nil:
+	case d != nil && !d.in(dialogEarly):
 		d.acknowledgeOnce(seqOf(res))
 	case strings.HasSuffix(key.callID, "@"+u.Domain):
-		u.release(res, transport.Over(flow), nil, "answered too late")
+		u.release(res, transport.Over(flow), d, "answered too late")
 	}
 }
 
