@@ -51,11 +51,14 @@ func (s *Store) AppendEntries(ctx context.Context, entries []cdr.Entry) error {
 		return fmt.Errorf("write call entries: %w", err)
 	}
 	err = s.writing(ctx, func(tx *sql.Tx) error {
-		put := tx.StmtContext(ctx, st.entry)
+		put, row := tx.StmtContext(ctx, st.entry), s.eachRow(ctx)
 		var touched []string
 		outlines := map[string]*cdr.Outline{}
 		for _, e := range entries {
-			done, err := put.ExecContext(ctx, e.Call, e.Seq, micros(e.At), e.Kind, e.Content, e.Salt, e.Digest, e.Hash)
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			done, err := put.ExecContext(row, e.Call, e.Seq, micros(e.At), e.Kind, e.Content, e.Salt, e.Digest, e.Hash)
 			if err != nil {
 				return fmt.Errorf("entry %d of call %s: %w", e.Seq, e.Call, err)
 			}
@@ -71,7 +74,7 @@ func (s *Store) AppendEntries(ctx context.Context, entries []cdr.Entry) error {
 			// An entry that cannot be read is kept; what it says is for a newer version.
 			_ = o.Add(e)
 		}
-		return st.list(ctx, tx, touched, outlines)
+		return st.list(row, tx, touched, outlines)
 	})
 	switch {
 	case err == nil:

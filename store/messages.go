@@ -32,8 +32,12 @@ func (s *Store) AppendMessages(ctx context.Context, messages []Message) error {
 			return err
 		}
 		defer put.Close()
+		row := s.eachRow(ctx)
 		for _, m := range messages {
-			if _, err := put.ExecContext(ctx, m.Call, micros(m.At), m.Node, m.Seq, m.Direction, m.Flow, m.Raw); err != nil {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			if _, err := put.ExecContext(row, m.Call, micros(m.At), m.Node, m.Seq, m.Direction, m.Flow, m.Raw); err != nil {
 				return fmt.Errorf("message %d of call %s: %w", m.Seq, m.Call, err)
 			}
 		}

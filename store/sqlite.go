@@ -45,7 +45,7 @@ func openSQLite(file string) (*Store, error) {
 	}
 	read.SetMaxOpenConns(readers)
 	read.SetMaxIdleConns(readers)
-	e := engine{name: "sqlite", dialect: goose.DialectSQLite3, snapshot: sql.TxOptions{ReadOnly: true}, permanent: permanentInSQLite}
+	e := engine{name: "sqlite", dialect: goose.DialectSQLite3, brief: true, snapshot: sql.TxOptions{ReadOnly: true}, permanent: permanentInSQLite}
 	return &Store{engine: e, write: write, read: read}, nil
 }
 

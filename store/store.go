@@ -47,6 +47,8 @@ type engine struct {
 	migrate []goose.ProviderOption
 	// snapshot begins a transaction that sees one state of everything.
 	snapshot sql.TxOptions
+	// brief says that a statement which changes one row ends by itself: nothing is far away.
+	brief bool
 	// permanent says whether writing the same again will fail again.
 	permanent func(error) bool
 }
@@ -116,6 +118,16 @@ func (s *Store) writing(ctx context.Context, do func(*sql.Tx) error) error {
 		return errors.Join(err, rollback(tx))
 	}
 	return tx.Commit()
+}
+
+// eachRow is the context of the statements that write many rows in one transaction, one at
+// a time. SQLite's driver begins a goroutine for every statement that can be cancelled,
+// which costs as much as the row; there the transaction is cancelled between two rows.
+func (s *Store) eachRow(ctx context.Context) context.Context {
+	if s.engine.brief {
+		return context.WithoutCancel(ctx)
+	}
+	return ctx
 }
 
 // reading runs a use case that sees one state of everything and changes nothing.
