@@ -48,7 +48,7 @@ func (c *campus) handset(name string, l line) *handset {
 	const control = 4444
 	files := map[string]string{"accounts": "", "contacts": "", "config": fmt.Sprintf(`net_interface %[1]s
 sip_listen %[1]s:%[2]d
-rtp_ports 12000-12100
+rtp_ports 12000-19998
 audio_source aufile,%[3]s/says.wav
 audio_player aubridge,nowhere
 audio_alert aubridge,nowhere
