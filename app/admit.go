@@ -1,7 +1,11 @@
 package app
 
 import (
+	"maps"
+	"slices"
+
 	"github.com/emiago/sipgo/sip"
+	"github.com/tocsin-sip/tocsin/api"
 	"github.com/tocsin-sip/tocsin/gateway"
 	"github.com/tocsin-sip/tocsin/overload"
 	"github.com/tocsin-sip/tocsin/sip/transport"
@@ -33,4 +37,14 @@ func kindOf(req *sip.Request) overload.Kind {
 		return overload.Register
 	}
 	return overload.Other
+}
+
+// shedSamples are what was turned away, for /metrics.
+func shedSamples(s overload.Stats) []api.Sample {
+	ss := []api.Sample{{Name: "overload_factor", Help: "Part of the configured budgets that is served; 1 in normal times.", Value: s.Factor}}
+	for _, budget := range slices.Sorted(maps.Keys(s.Shed)) {
+		ss = append(ss, api.Sample{Name: "shed_total", Help: "Requests turned away by overload, by the budget that was used up.", Counter: true,
+			Labels: []api.Label{{Name: "budget", Value: budget}}, Value: float64(s.Shed[budget])})
+	}
+	return ss
 }

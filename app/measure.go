@@ -87,6 +87,7 @@ func (a *App) samples() []api.Sample {
 	if a.journal != nil {
 		ss = append(ss, journalSamples(a.journal.Stats())...)
 	}
+	ss = append(ss, shedSamples(a.gate.Stats())...)
 	ss = append(ss, a.captures.samples()...)
 	ss = append(ss, a.tried.samples()...)
 	ss = append(ss, proxySamples(a.trunks.Snapshot())...)
