@@ -95,7 +95,7 @@ func (a *App) dialled(record, sipCallID string) {
 
 // entry finds in the records the Call-IDs of callers, and the ends of calls.
 func (c captures) entry(e cdr.Entry) {
-	if c.Capture == nil || e.Kind != cdr.Opened && e.Kind != cdr.Did {
+	if c.Capture == nil || e.Kind != cdr.Opened && !e.MayBe(call.End) {
 		return
 	}
 	var said cdr.Content

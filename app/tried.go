@@ -41,6 +41,14 @@ func (o trunkOutcome) compare(p trunkOutcome) int {
 
 // entry takes what a record is told.
 func (t *tried) entry(e cdr.Entry) {
+	switch e.Kind {
+	case cdr.Opened, cdr.Degraded:
+		return
+	case cdr.Did:
+		if !e.MayBe(call.Dial) && !e.MayBe(call.End) {
+			return
+		}
+	}
 	var said struct {
 		Decided struct{ Account string }
 		Action  struct {

@@ -79,6 +79,12 @@ func (e Entry) Event() (call.Event, bool, error) {
 	return *c.Event, true, nil
 }
 
+// MayBe says whether the entry can be an action of that kind; it spares whoever looks for
+// one kind the reading of all others. [Chain.Append] writes the content without blanks.
+func (e Entry) MayBe(k call.ActionKind) bool {
+	return e.Kind == Did && bytes.Contains(e.Content, []byte(`{"kind":"`+k.String()+`"`))
+}
+
 // SaltSize is the length of an entry's salt, in bytes.
 const SaltSize = 16
 

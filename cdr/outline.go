@@ -1,7 +1,6 @@
 package cdr
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"time"
@@ -27,12 +26,6 @@ type Outline struct {
 	Node       string
 }
 
-// What the content of an action says that is in the list, as [Chain.Append] writes it.
-var (
-	answers = []byte(`"kind":"` + call.Answer.String() + `"`)
-	ends    = []byte(`"kind":"` + call.End.String() + `"`)
-)
-
 // Add takes an entry of the call into the outline. An entry whose content was erased adds
 // nothing.
 func (o *Outline) Add(e Entry) error {
@@ -40,7 +33,7 @@ func (o *Outline) Add(e Entry) error {
 	if e.Content == nil || e.Kind == Happened || e.Kind == Degraded {
 		return nil
 	}
-	if e.Kind == Did && !bytes.Contains(e.Content, answers) && !bytes.Contains(e.Content, ends) {
+	if e.Kind == Did && !e.MayBe(call.Answer) && !e.MayBe(call.End) {
 		return nil
 	}
 	var c struct {
