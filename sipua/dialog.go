@@ -252,7 +252,7 @@ func (d *dialog) ask(a *asked, n int) {
 		req.AppendHeader(sip.NewHeader("Content-Type", "application/sdp"))
 		req.SetBody([]byte(a.sdp))
 	}
-	d.ua.layer.Request(req, to, func(e transaction.Event) {
+	tx := d.ua.layer.Request(req, to, func(e transaction.Event) {
 		switch {
 		case e.Kind == transaction.Broken:
 			d.do(func() { d.ask(a, n+1) })
@@ -262,6 +262,11 @@ func (d *dialog) ask(a *asked, n int) {
 			a.tell(e)
 		}
 	})
+	if a.method == sip.INVITE {
+		// A 100 ends timer B, so a peer that says no more is ours to give up. Once there is
+		// a final response this does nothing.
+		time.AfterFunc(64*d.ua.t1, func() { tx.Cancel() })
+	}
 }
 
 func (d *dialog) prove(a *asked, res *sip.Response, req *sip.Request) bool {

@@ -288,7 +288,7 @@ func (l *outLeg) established(res *sip.Response, to transport.Destination) {
 // refused is a final response that is not 2xx. Some are answered before the leg is given
 // up (R8), but not once nobody wants the leg any more.
 func (l *outLeg) refused(res *sip.Response) {
-	l.forgetEarly() // RFC 3261 s13.2.2.3
+	l.endEarly() // RFC 3261 s13.2.2.3
 	if res.StatusCode/100 == 3 && l.follow(res) || res.StatusCode == 422 && l.allowLonger(res) || challenged(res) && l.authorise(res) {
 		return
 	}
@@ -367,7 +367,7 @@ func (l *outLeg) end() {
 		l.patience.Stop()
 	}
 	l.mu.Unlock()
-	l.forgetEarly()
+	l.endEarly()
 	if !over {
 		l.ua.claim(l, -1)
 	}

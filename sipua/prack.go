@@ -2,6 +2,7 @@ package sipua
 
 import (
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"strconv"
 	"strings"
@@ -170,7 +171,10 @@ func (l *outLeg) expected(res *sip.Response) bool {
 	}
 	l.mu.Lock()
 	d, to := l.early[toTag(res)], l.attempt.to
-	if d != nil && (uint32(seq) != d.rseq+1 || d.key.callID != callIDOf(res)) {
+	if d != nil && d.in(dialogEnded) {
+		d = nil // of an INVITE that was refused: its CSeq was another
+	}
+	if d != nil && uint32(seq) != d.rseq+1 {
 		l.mu.Unlock()
 		return false
 	}
@@ -208,11 +212,11 @@ func (l *outLeg) begun(tag string) *dialog {
 	return l.early[tag]
 }
 
-// forgetEarly ends the early dialogs of an INVITE.
-func (l *outLeg) forgetEarly() {
+// endEarly ends the early dialogs of an INVITE. What they have come to stays known: a
+// fork may answer all the same, and the BYE to it counts on from our PRACKs.
+func (l *outLeg) endEarly() {
 	l.mu.Lock()
-	early := l.early
-	l.early = nil
+	early := maps.Clone(l.early)
 	l.mu.Unlock()
 	for _, d := range early {
 		d.stop()

@@ -170,6 +170,27 @@ func TestWeRefreshALeg(t *testing.T) {
 			})
 		}
 	})
+	t.Run("100 and no more: cancelled, and the peer may offer again", func(t *testing.T) {
+		onRig(t, func(r *rig) {
+			p, l := r.peer(psapIP), &log{}
+			leg := r.ua.Dial(to911("sip:"+psapIP), l)
+			ok := reply(p.next("INVITE"), 200, "b1", answer, psapContact, "Session-Expires: 180;refresher=uac")
+			p.say(ok)
+			p.next("ACK")
+			r.wait(90 * time.Second)
+			p.say(reply(p.next("INVITE"), 100, "", ""))
+			r.wait(32 * time.Second)
+			p.say(reply(p.next("CANCEL"), 200, "", ""))
+			r.wait(33 * time.Second) // and no 487 either
+			p.story()
+			p.say(p.back("INVITE", ok, offer, "CSeq: 1 INVITE"))
+			p.next("SIP/2.0 200")
+			p.say(p.back("ACK", ok, "", "CSeq: 1 ACK"))
+			leg.Hangup("")
+			p.say(reply(p.next("BYE"), 200, "", ""))
+			l.want(t, "answered psap 200 sdp")
+		})
+	})
 	t.Run("s14.1 glare: 491, and again after two seconds", func(t *testing.T) {
 		onRig(t, func(r *rig) {
 			p, l := r.peer(psapIP), &log{}
