@@ -15,7 +15,7 @@ import (
 // admit is asked about each request before a transaction is made for it (R13).
 func (a *App) admit(req *sip.Request, flow transport.Flow) (status int) {
 	kind := kindOf(req)
-	if kind == overload.Within {
+	if kind == overload.Within || kind == overload.Call && a.ua.Moves(req) {
 		return 0
 	}
 	known := a.gateway.Knows(gateway.Peer{Source: flow.Remote, Flow: sipua.FlowName(flow)})

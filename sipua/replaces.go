@@ -38,6 +38,15 @@ func replaces(req *sip.Request) (key dialogKey, early, ok bool) {
 	return dialogKey{strings.TrimSpace(id), to, from}, early, hasTo && hasFrom
 }
 
+// Moves says whether an INVITE is to take the place of a dialog of ours: it belongs to a
+// call that goes on, and overload is to let it pass.
+func (u *UA) Moves(req *sip.Request) bool {
+	key, _, ok := replaces(req)
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return ok && u.dialogs[key] != nil
+}
+
 // replaced takes an INVITE with Replaces. One that neither names a dialog of ours nor is
 // for our Contact is an INVITE as any other: somebody may be calling for help (L1).
 func (u *UA) replaced(tx *transaction.Server, req *sip.Request) (taken bool) {

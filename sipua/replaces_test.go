@@ -28,6 +28,18 @@ func TestTheFarSideMovesItsLeg(t *testing.T) {
 			onRig(t, func(r *rig) {
 				p, leg, l, ok := r.up()
 				position := r.peer(otherIP)
+				for _, m := range []struct {
+					replaces string
+					moves    bool
+				}{{"", true}, {"Replaces: x;to-tag=a;from-tag=b", false}, {"Replaces: -", false}} {
+					var headers []string
+					if m.replaces != "" {
+						headers = append(headers, m.replaces)
+					}
+					if req, _ := parse(t, position.instead(ok, tc.body, headers...)); r.ua.Moves(req) != m.moves {
+						t.Errorf("%q moves: %v", m.replaces, !m.moves)
+					}
+				}
 				position.say(position.instead(ok, tc.body))
 				res := position.next("SIP/2.0 200 OK")
 				if bodyOf(res) != answer || tagOf(value(res, "To")) == "" || value(res, "Contact") == "" {
