@@ -172,9 +172,9 @@ func (c *Conn) write(b []byte) (int, error) {
 	d := c.out
 	d.mu.Lock()
 	for {
-		if d.err != nil {
+		if err := d.err; err != nil {
 			d.mu.Unlock()
-			return 0, c.fail("write", d.err)
+			return 0, c.fail("write", err)
 		}
 		if d.writing.expired() {
 			d.mu.Unlock()
