@@ -260,10 +260,11 @@ func measureHighest(ctx context.Context, p plan, s system, on *process, dir stri
 		if err != nil {
 			return err
 		}
-		if res.failed > 0 || res.succeeded < rate*5 || res.attained < 0.95*float64(rate) {
+		if res.failed > 0 || res.succeeded < rate*5 || res.attained < 0.9*float64(rate) {
 			fmt.Fprintf(os.Stderr, "%-9s %d/s: %d of %d failed, attained %.0f/s, %d retransmissions\n", s.name, rate, res.failed, rate*5, res.attained, res.retransmitted)
 			break
 		}
+		fmt.Fprintf(os.Stderr, "%-9s %d/s: none of %d failed, attained %.0f/s, %d retransmissions\n", s.name, rate, rate*5, res.attained, res.retransmitted)
 		best = rate
 		if err := pause(ctx, time.Second); err != nil {
 			return err
