@@ -201,6 +201,13 @@ func (n *numbering) lend(rule, from, name string, ns []*org.Number, why string) 
 	for _, x := range ns {
 		pool.Numbers = append(pool.Numbers, x.Number)
 	}
-	n.because(rule, from, fmt.Sprintf("%d numbers", len(ns)), "%s is lent", why)
+	n.because(rule, from, count(len(ns)), "%s is lent", why)
 	return Presentation{Pool: pool, Why: why}, true
+}
+
+func count(n int) string {
+	if n == 1 {
+		return "1 number"
+	}
+	return fmt.Sprintf("%d numbers", n)
 }
