@@ -218,6 +218,7 @@ func (a *App) start(ctx, run context.Context) error {
 	}
 	if a.database != nil {
 		a.work.Go(func() { a.watchConfiguration(run) })
+		a.work.Go(func() { a.forgetMessages(run) })
 	}
 	return nil
 }

@@ -60,6 +60,28 @@ func (a *App) keepMessages(ctx context.Context, ms []capture.Message) (int, erro
 	return 0, s.AppendMessages(ctx, kept)
 }
 
+// forgetMessages removes captured messages when they are old enough. The records of their
+// calls stay as they are.
+func (a *App) forgetMessages(ctx context.Context) {
+	keep := time.Duration(a.cfg.Node.Limits.KeepMessages)
+	tick := time.NewTicker(min(keep/2, time.Hour))
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		s, err := a.database.use()
+		if err != nil {
+			continue // it is said elsewhere that the database is gone
+		}
+		if _, err := s.ForgetMessages(ctx, time.Now().Add(-keep)); err != nil && ctx.Err() == nil {
+			a.log.Warn("old SIP messages cannot be removed", "error", err)
+		}
+	}
+}
+
 // Messages reads the messages of a call back, for a pcap.
 func Messages(ctx context.Context, s *store.Store, record string) ([]capture.Message, error) {
 	kept, err := s.Messages(ctx, record)

@@ -11,6 +11,7 @@ import (
 	"github.com/tocsin-sip/tocsin/app"
 	"github.com/tocsin-sip/tocsin/capture"
 	"github.com/tocsin-sip/tocsin/config"
+	"github.com/tocsin-sip/tocsin/org"
 	"github.com/tocsin-sip/tocsin/sip/transport"
 )
 
@@ -144,4 +145,27 @@ func TestA6MessagesWaitForTheDatabase(t *testing.T) {
 	r.hangUp(c)
 	back()
 	r.messages(1)
+}
+
+// Captured messages go when they are old enough; the record of their call stays.
+func TestOldMessagesAreForgotten(t *testing.T) {
+	r := newRig(t, "")
+	r.node.Limits.KeepMessages = org.Duration(3 * time.Second)
+	r.apply()
+	r.start()
+	r.register(r.phone, "2041")
+	r.hangUp(r.call(r.phone))
+	if len(r.messages(1)) == 0 {
+		t.Fatal("nothing was kept")
+	}
+	id := r.record(1).ID
+	s := r.store()
+	defer s.Close()
+	until(t, "the messages are gone", func() bool {
+		ms, err := app.Messages(t.Context(), s, id)
+		return err == nil && len(ms) == 0
+	})
+	if rec := r.record(1); rec.Class != "emergency" {
+		t.Errorf("the record says %q", rec.Class)
+	}
 }

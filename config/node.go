@@ -104,7 +104,8 @@ type HEP struct {
 type Limits struct {
 	OtherRequests int          `json:"other_requests_per_second,omitempty"` // of SIP, other than emergency calls
 	OrdinaryCalls int          `json:"ordinary_calls,omitempty"`
-	Drain         org.Duration `json:"drain,omitempty"` // how long a graceful stop waits for calls
+	Drain         org.Duration `json:"drain,omitempty"`         // how long a graceful stop waits for calls
+	KeepMessages  org.Duration `json:"keep_messages,omitempty"` // how long the SIP messages of calls are kept
 }
 
 // OrDefaults is the settings with everything filled in that the file left out.
@@ -134,6 +135,7 @@ func (n Node) OrDefaults() Node {
 	n.Limits.OtherRequests = cmp.Or(n.Limits.OtherRequests, 1000)
 	n.Limits.OrdinaryCalls = cmp.Or(n.Limits.OrdinaryCalls, 500)
 	n.Limits.Drain = cmp.Or(n.Limits.Drain, org.Duration(2*time.Minute))
+	n.Limits.KeepMessages = cmp.Or(n.Limits.KeepMessages, org.Duration(30*24*time.Hour))
 	return n
 }
 
