@@ -6,7 +6,6 @@ import (
 
 	"github.com/emiago/sipgo/sip"
 	"github.com/tocsin-sip/tocsin/api"
-	"github.com/tocsin-sip/tocsin/gateway"
 	"github.com/tocsin-sip/tocsin/overload"
 	"github.com/tocsin-sip/tocsin/sip/transport"
 	"github.com/tocsin-sip/tocsin/sipua"
@@ -18,7 +17,7 @@ func (a *App) admit(req *sip.Request, flow transport.Flow) (status int) {
 	if kind == overload.Within || kind == overload.Call && a.ua.Moves(req) {
 		return 0
 	}
-	known := a.gateway.Knows(gateway.Peer{Source: flow.Remote, Flow: sipua.FlowName(flow)})
+	known := a.gateway.Knows(sipua.PeerOf(req, flow))
 	return a.gate.Admit(kind, known, func() bool { return a.gateway.Emergency(sipua.Read(req, flow)) })
 }
 

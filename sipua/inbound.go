@@ -16,7 +16,7 @@ import (
 // on whether the call is an emergency (L1, NENA-STA-010.3f RQ_BCF_002).
 func inbound(req *sip.Request, from transport.Flow, faults []transport.Fault) gateway.Inbound {
 	in := gateway.Inbound{At: time.Now(), SIPCallID: callIDOf(req), RequestURI: req.Recipient.String(), Dialled: dialled(req.Recipient),
-		From: gateway.Peer{Source: from.Remote, Flow: FlowName(from)}, Transport: from.Protocol.String(),
+		From: PeerOf(req, from), Transport: from.Protocol.String(),
 		Priority: strings.ToLower(headerValue(req, "Priority")), Malformed: objection(req, faults)}
 	if to, ok := addressed(req, "To"); ok {
 		in.To = dialled(to)
@@ -31,7 +31,6 @@ func inbound(req *sip.Request, from transport.Flow, faults []transport.Fault) ga
 			}
 		}
 	}
-	in.From.Contact, _ = contactOf(req)
 	for _, v := range headerValues(req, "Geolocation") {
 		in.Geolocation = append(in.Geolocation, withoutSource(v))
 	}
@@ -39,6 +38,14 @@ func inbound(req *sip.Request, from transport.Flow, faults []transport.Fault) ga
 	in.CallID, in.IncidentID, in.CallInfo = callInfo(req)
 	in.SDP, in.Parts = parts(req)
 	return in
+}
+
+// PeerOf is where a request comes from, with the contact it names: a phone whose NAT has
+// given it another port is known by nothing else (R15 a).
+func PeerOf(req *sip.Request, from transport.Flow) gateway.Peer {
+	p := gateway.Peer{Source: from.Remote, Flow: FlowName(from)}
+	p.Contact, _ = contactOf(req)
+	return p
 }
 
 // objection is the first thing a strict element would refuse the request for.
