@@ -92,7 +92,8 @@ func (r *run) over() {
 func (r *run) step(e call.Event) {
 	r.safely("media of "+e.String(), func() { r.sdp(e) })
 	r.tried.learn(e)
-	actions := r.session.Step(e)
+	var actions []call.Action
+	r.safely("deciding about "+e.String(), func() { actions = r.session.Step(e) })
 	r.write(e.At, cdr.Content{Event: &e})
 	for i := range actions {
 		r.write(e.At, cdr.Content{Action: &actions[i]})
