@@ -1,7 +1,6 @@
 package registrar
 
 import (
-	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -17,8 +16,6 @@ type refusal struct {
 	reason  string
 	headers []sip.Header
 }
-
-func (r *refusal) Error() string { return fmt.Sprintf("%d %s", r.status, r.reason) }
 
 // refuse makes a refusal with names and values of headers.
 func refuse(status int, reason string, headers ...string) *refusal {

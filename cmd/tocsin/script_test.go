@@ -91,7 +91,9 @@ func console(ts *testscript.TestScript, neg bool, args []string) {
 
 // await waits until the node says over HTTP what is asked for: await PATH TEXT.
 func await(ts *testscript.TestScript, neg bool, args []string) {
-	for end := time.Now().Add(20 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for end := time.Now().Add(20 * time.Second); ; <-tick.C {
 		var body bytes.Buffer
 		res, err := http.Get("http://" + ts.Getenv("WEB") + args[0])
 		if err == nil {
